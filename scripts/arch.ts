@@ -1,0 +1,184 @@
+/**
+ * Checks the arrows between the packages, and that there is no circle of imports inside one.
+ *
+ *     examples, test -> cli, http, postgres -> core -> effect
+ *
+ * Imports of types count like any other: a circle of types is a circle of thoughts.
+ */
+import { existsSync, globSync, readFileSync } from "node:fs"
+import { builtinModules } from "node:module"
+import { dirname, join, relative } from "node:path"
+import { parseSync, Visitor } from "oxc-parser"
+
+process.chdir(join(import.meta.dirname, ".."))
+
+interface Area {
+  readonly folder: string
+  readonly name: string
+  /** 0 is core, 1 the packages on it, 2 what uses packages. An import goes down, never sideways or up. */
+  readonly level: number
+  readonly exports: ReadonlyArray<string>
+  /** What an installed copy can count on. */
+  readonly dependencies: ReadonlySet<string>
+  readonly files: ReadonlyArray<string>
+}
+
+interface Import {
+  readonly specifier: string
+  readonly line: number
+}
+
+interface Source {
+  readonly imports: ReadonlyArray<Import>
+  readonly consoles: ReadonlyArray<number>
+}
+
+const levelOf = (folder: string): number => folder === "packages/core" ? 0 : folder.startsWith("packages/") ? 1 : 2
+
+const areas: ReadonlyArray<Area> = globSync(["packages/*/package.json", "examples/*/package.json", "test/package.json"])
+  .sort()
+  .map((file) => {
+    const folder = dirname(file)
+    const manifest = JSON.parse(readFileSync(file, "utf8"))
+    return {
+      folder,
+      name: manifest.name,
+      level: levelOf(folder),
+      exports: Object.keys(manifest.exports ?? {}),
+      dependencies: new Set(
+        Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies, ...manifest.peerDependencies })
+      ),
+      files: globSync(`${folder}/**/*.ts`, { exclude: ["**/node_modules", "**/dist", "**/.docs"] }).sort()
+    }
+  })
+
+const violations: Array<string> = []
+const violation = (file: string, line: number, reason: string) => violations.push(`${file}:${line}: ${reason}`)
+
+const parse = (file: string): Source => {
+  const text = readFileSync(file, "utf8")
+  const { errors, program } = parseSync(file, text)
+  if (errors.length > 0) throw new Error(`${file}: ${errors[0]!.message}`)
+  const imports: Array<Import> = []
+  const consoles: Array<number> = []
+  const lineOf = (node: { readonly start: number }) => text.slice(0, node.start).split("\n").length
+  const add = (source: { readonly start: number; readonly value?: unknown } | null) => {
+    if (source === null) return
+    // `import(variable)`: nobody can tell what it reaches, so it reaches nothing that is allowed.
+    imports.push({ specifier: typeof source.value === "string" ? source.value : "(computed)", line: lineOf(source) })
+  }
+  new Visitor({
+    ImportDeclaration: (node) => add(node.source),
+    ExportNamedDeclaration: (node) => add(node.source),
+    ExportAllDeclaration: (node) => add(node.source),
+    ImportExpression: (node) => add(node.source),
+    TSImportType: (node) => add(node.source),
+    MemberExpression: (node) => {
+      if (node.object.type === "Identifier" && node.object.name === "console") consoles.push(lineOf(node))
+    }
+  }).visit(program)
+  return { imports, consoles }
+}
+
+const packageOf = (specifier: string): string => specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/")
+
+const isBuiltin = (specifier: string): boolean =>
+  specifier.startsWith("node:") || builtinModules.includes(packageOf(specifier))
+
+/** Whether `exports` of a package has the subpath: `.`, `./testing`, or a pattern such as `./*`. */
+const isExported = (area: Area, subpath: string): boolean =>
+  area.exports.some((key) =>
+    key === subpath || (key.endsWith("*") && subpath.startsWith(key.slice(0, -1)) && !subpath.includes("/internal/"))
+  )
+
+/** Why `area` may not import `target` at all, or `undefined`. */
+const wrongArrow = (area: Area, target: Area): string | undefined => {
+  // Tests are about the examples, too.
+  const allowed = target.level < area.level || (area.folder === "test" && target.folder !== "test")
+  return allowed ? undefined : `${area.folder} must not import from ${target.folder}`
+}
+
+const checkRelative = (area: Area, file: string, { line, specifier }: Import): string | undefined => {
+  const target = join(dirname(file), specifier)
+  if (!existsSync(target)) {
+    violation(file, line, `${specifier} does not exist`)
+    return undefined
+  }
+  if (target.startsWith(`${area.folder}/`)) {
+    if (target.endsWith("/index.ts") && target.includes("/src/")) {
+      violation(file, line, `${specifier} is a barrel: import the module itself`)
+    }
+    return target
+  }
+  const owner = areas.find((other) => target.startsWith(`${other.folder}/`))
+  if (owner === undefined) {
+    if (area.level < 2) violation(file, line, `${specifier} lies outside every package`)
+    return undefined
+  }
+  const reason = wrongArrow(area, owner)
+  if (reason !== undefined) violation(file, line, reason)
+  // A test may look inside a package; nobody else may.
+  else if (area.folder !== "test") {
+    violation(file, line, `${specifier} reaches into ${owner.name}: import it by its name`)
+  }
+  return undefined
+}
+
+const checkPackage = (area: Area, file: string, { line, specifier }: Import): void => {
+  const name = packageOf(specifier)
+  const owner = areas.find((other) => other.name === name)
+  if (owner !== undefined) {
+    const reason = owner === area ? `${name} imports itself by name` : wrongArrow(area, owner)
+    if (reason !== undefined) return void violation(file, line, reason)
+    if (!isExported(owner, `.${specifier.slice(name.length)}`)) {
+      return void violation(file, line, `${specifier} is internal: ${name} does not export it`)
+    }
+  }
+  if (area.level === 0 && name !== "effect") {
+    return void violation(file, line, `core imports nothing but effect and itself, so not ${specifier}`)
+  }
+  if (!isBuiltin(specifier) && !area.dependencies.has(name)) {
+    violation(file, line, `${specifier} is not among the dependencies of ${area.name}`)
+  }
+}
+
+/** Reports one circle per file that closes one, by a walk in depth. */
+const checkCircles = (edges: ReadonlyMap<string, ReadonlyArray<string>>): void => {
+  const done = new Set<string>()
+  const visit = (file: string, path: ReadonlyArray<string>): void => {
+    if (path.includes(file)) {
+      const circle = [...path.slice(path.indexOf(file)), file].map((each) => relative(dirname(file), each))
+      violations.push(`${file}: circle of imports: ${circle.join(" -> ")}`)
+      return
+    }
+    if (done.has(file)) return
+    for (const target of edges.get(file) ?? []) visit(target, [...path, file])
+    done.add(file)
+  }
+  for (const file of edges.keys()) visit(file, [])
+}
+
+for (const area of areas) {
+  const edges = new Map<string, ReadonlyArray<string>>()
+  let imports = 0
+  for (const file of area.files) {
+    const source = parse(file)
+    imports += source.imports.length
+    const inside: Array<string> = []
+    for (const each of source.imports) {
+      const target = each.specifier.startsWith(".") ? checkRelative(area, file, each) : checkPackage(area, file, each)
+      if (target !== undefined) inside.push(target)
+    }
+    edges.set(file, inside)
+    if (area.level < 2) {
+      for (const line of source.consoles) violation(file, line, "a library does not write to the console")
+    }
+  }
+  checkCircles(edges)
+  const internal = [...edges.values()].flat().length
+  console.log(`${area.folder}: ${area.files.length} files, ${imports} imports, ${internal} edges among its own files`)
+}
+
+for (const each of violations) console.error(each)
+console.log(`arch: ${areas.flatMap((area) => area.files).length} files, ${violations.length} violations`)
+process.exitCode = violations.length === 0 ? 0 : 1
