@@ -1,0 +1,128 @@
+/**
+ * The service that keeps events: one way in (`append`), one way back (pages, and streams made of them).
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type { Commit, Receipt } from "./Commit.ts"
+import type { CommitId } from "./CommitId.ts"
+import type { EventStoreError } from "./EventStoreError.ts"
+import * as memoryStore from "./internal/memoryStore.ts"
+import type * as Page from "./Page.ts"
+import { StoreAdmin } from "./StoreAdmin.ts"
+import type { Position, StoredEvent } from "./StoredEvent.ts"
+import type { StreamName } from "./StreamName.ts"
+
+/**
+ * Keeps events.
+ *
+ * **Details**
+ *
+ * - A commit is all or nothing, and no reader sees half of it.
+ * - Positions are dense and in commit order: a reader that has seen one never later finds an event at or before it.
+ * - Versions of a stream are 1, 2, 3 … without a gap, and rise with the positions.
+ * - The outcome of a commit id is kept for ever.
+ *
+ * Everything but `append`, `readPage` and `readStreamPage` is derived or small, so that a store is quickly written; the
+ * suite `EventStoreContract` of `@varve/core/testing` tells whether it is right.
+ *
+ * **Gotchas**
+ *
+ * An interrupted `append` that was not sent yet is withdrawn. One that was sent is awaited, within a bound.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class EventStore extends Context.Service<EventStore, {
+  /** Writes a commit, all or nothing. */
+  readonly append: (commit: Commit) => Effect.Effect<Receipt, EventStoreError>
+  /** Reads a page of the whole store. */
+  readonly readPage: (request: Page.Request) => Effect.Effect<Page.Page, EventStoreError>
+  /** Reads a page of one stream. Concurrent calls are one query where the store can do that. */
+  readonly readStreamPage: (request: Page.StreamRequest) => Effect.Effect<Page.StreamPage, EventStoreError>
+  /** Position of the last event; 0 when there is none. */
+  readonly head: Effect.Effect<Position, EventStoreError>
+  /**
+   * The first receipt of a commit id, with `replayed` set; none when nothing was written under it. `Refused` when a
+   * fingerprint is given and the stored commit has another, or none.
+   */
+  readonly findCommit: (id: CommitId, fingerprint?: string) => Effect.Effect<Option.Option<Receipt>, EventStoreError>
+  /** Emits when there may be something new. A hint: it may come late, twice, or never. Polling is the truth. */
+  readonly wakeUps: Stream.Stream<void>
+}>()("@varve/core/EventStore") {}
+
+/** Where the next page starts, if there is one. */
+const next = (done: boolean, after: number | undefined): Option.Option<number | undefined> =>
+  done || after === undefined ? Option.none() : Option.some(after)
+
+/**
+ * The events of one stream, oldest first unless told, page by page. No connection is held between pages.
+ *
+ * **Example** (The last event of a stream)
+ *
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { EventStore, StreamName } from "@varve/core"
+ *
+ * const last = EventStore.read(StreamName.make("BankAccount", "ada"), { direction: "backward", limit: 1 }).pipe(
+ *   Stream.take(1),
+ *   Stream.runCollect,
+ *   Effect.provide(EventStore.layerMemory)
+ * )
+ *
+ * Effect.runPromise(last) // => []
+ * ```
+ *
+ * @category reading
+ * @since 0.1.0
+ */
+export const read = (
+  stream: StreamName,
+  options?: Omit<Page.StreamRequest, "stream">
+): Stream.Stream<StoredEvent, EventStoreError, EventStore> =>
+  Stream.paginate(
+    options?.after,
+    (after) =>
+      Effect.map(
+        EventStore.use((store) => store.readStreamPage({ ...options, stream, after })),
+        ({ atEnd, events }) => [events, next(atEnd, events.at(-1)?.version)] as const
+      )
+  )
+
+/**
+ * The events of the whole store, oldest first unless told, page by page, up to the head that the last page saw. No
+ * connection is held between pages.
+ *
+ * @category reading
+ * @since 0.1.0
+ */
+export const readAll = (request?: Page.Request): Stream.Stream<StoredEvent, EventStoreError, EventStore> =>
+  Stream.paginate(
+    request?.after,
+    (after) =>
+      Effect.map(
+        EventStore.use((store) => store.readPage({ ...request, after })),
+        ({ atHead, events, scannedTo }) => [events, next(atHead, scannedTo)] as const
+      )
+  )
+
+/**
+ * Keeps events in memory, for tests, examples and programs without a yesterday. The reference for authors of stores.
+ *
+ * **Details**
+ *
+ * The same limits, checks and encodings as every other store: what is appended is kept as JSON text.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerMemory: Layer.Layer<EventStore | StoreAdmin> = Layer.effectContext(
+  Effect.map(
+    memoryStore.make,
+    ({ admin, store }) => Context.make(EventStore, store).pipe(Context.add(StoreAdmin, admin))
+  )
+)

@@ -1,0 +1,153 @@
+/**
+ * Bounds on everything a caller hands to a store.
+ *
+ * A store refuses what is beyond them before anything is written, with a `Refused` that names the limit. They are
+ * the same for every store, so that a program that runs in memory runs on a server.
+ *
+ * @since 0.1.0
+ */
+
+/**
+ * Longest id of a stream, and longest tenant, in bytes of UTF-8.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const idBytes = 512
+
+/**
+ * What a category and an event type look like: a letter, then up to 127 letters, digits or underscores.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const namePattern: RegExp = /^[A-Za-z][A-Za-z0-9_]{0,127}$/
+
+/**
+ * Largest payload of one event, in bytes of its JSON text.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const payloadBytes = 1_048_576
+
+/**
+ * Largest metadata of one commit, in bytes of its JSON text.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const metadataBytes = 65_536
+
+/**
+ * Deepest nesting of a payload.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const payloadDepth = 100
+
+/**
+ * Most events of one commit.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const eventsPerCommit = 1_000
+
+/**
+ * Most streams that one commit writes or checks.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const streamsPerCommit = 256
+
+/**
+ * Largest commit, in bytes of the JSON text of its payloads.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const commitBytes = 8_388_608
+
+/**
+ * Most events of one page. A page may hold more by what completes its last commit.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const eventsPerPage = 10_000
+
+/**
+ * Events of one page when the reader does not say.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const eventsPerPageDefault = 1_000
+
+/**
+ * Positions that one page may examine. A filter that matches rarely comes back with fewer events than asked for, and
+ * with how far it has looked.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const positionsPerPage = 100_000
+
+/**
+ * Most commits sent to a database in one call.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const commitsPerBatch = 256
+
+/**
+ * Most events sent to a database in one call. A commit larger than that travels alone.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const eventsPerBatch = 1_000
+
+/**
+ * Most commits that wait in one process for the batch before them. The next one is `Unavailable`.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const pendingCommits = 20_000
+
+/**
+ * Most commands that wait in one process for their turn on one instance. The next one is `Unavailable`.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const pendingCommands = 10_000
+
+/**
+ * Most decisions of one instance that are under way to the store at a time.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const decisionsInFlight = 256
+
+/**
+ * Most events that one stored event is split into.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const eventsPerSplit = 100
+
+/**
+ * Most names (sources, categories and types) of one filter.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const namesPerFilter = 10_000

@@ -1,0 +1,20 @@
+/**
+ * @since 0.1.0
+ */
+export * as Aggregate from "./Aggregate.ts"
+export * as Command from "./Command.ts"
+export * as Commit from "./Commit.ts"
+export * as CommitId from "./CommitId.ts"
+export * as Decision from "./Decision.ts"
+export * as Domain from "./Domain.ts"
+export * as Event from "./Event.ts"
+export * as EventStore from "./EventStore.ts"
+export * as EventStoreError from "./EventStoreError.ts"
+export * as Limits from "./Limits.ts"
+export * as Metadata from "./Metadata.ts"
+export * as Page from "./Page.ts"
+export * as Projection from "./Projection.ts"
+export * as StoreAdmin from "./StoreAdmin.ts"
+export * as StoredEvent from "./StoredEvent.ts"
+export * as StreamName from "./StreamName.ts"
+export * as Upcaster from "./Upcaster.ts"

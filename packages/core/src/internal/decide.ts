@@ -1,0 +1,122 @@
+import * as Arr from "effect/Array"
+import type * as DateTime from "effect/DateTime"
+import * as Result from "effect/Result"
+import type * as Commit from "../Commit.ts"
+import type { CommitId } from "../CommitId.ts"
+import * as Event from "../Event.ts"
+import { Conflict, Refused } from "../EventStoreError.ts"
+import type { Instance, Tip } from "./instance.ts"
+import type { Local, Tagged } from "./running.ts"
+
+/** A command and the instance that it is for. */
+export interface Target {
+  readonly local: Local
+  readonly id: string
+  readonly instance: Instance
+  readonly command: Tagged
+}
+
+/** What one command has come to, the receipt apart. */
+export interface Decided {
+  readonly version: number
+  readonly events: ReadonlyArray<Tagged>
+  readonly state: unknown
+}
+
+/** What several commands have come to. */
+export type Plan =
+  | { readonly _tag: "Commit"; readonly decided: ReadonlyArray<Decided>; readonly commit: Commit.Commit }
+  | { readonly _tag: "Nothing"; readonly decided: ReadonlyArray<Decided> }
+  | { readonly _tag: "Rejected"; readonly rejection: unknown }
+  /** The caller had seen another version. */
+  | { readonly _tag: "Moved"; readonly conflict: Conflict }
+  /** An event does not satisfy its own schema. */
+  | { readonly _tag: "Invalid"; readonly refused: Refused }
+
+export interface Circumstances {
+  readonly commitId: CommitId
+  readonly now: DateTime.Utc
+  readonly actor: string | undefined
+  readonly expected: number | undefined
+}
+
+/** What a commit that rests on this state expects of the stream. */
+const expectedOf = ({ pending, version }: Tip): Commit.Expected =>
+  pending === undefined || pending.stored === true ? version : { version, commitId: pending.commitId }
+
+/** Where an instance stands while the commands of one commit are decided. */
+interface Standing {
+  state: unknown
+  version: number
+}
+
+const encode = (target: Target, event: Tagged, now: DateTime.Utc): Commit.NewEvent | Refused => {
+  const { definition, tags } = target.local
+  const what = `event ${event._tag} of ${target.instance.key}`
+  const known = tags.get(event._tag)
+  if (known === undefined) {
+    return new Refused({
+      what,
+      expected: `an event of ${definition.name}: ${[...tags.keys()].join(", ")}`,
+      actual: event._tag
+    })
+  }
+  const encoded = Event.encode(known, event)
+  return Result.isSuccess(encoded)
+    ? { type: known.tag, revision: known.revision, payload: encoded.success, occurredAt: now }
+    : new Refused({ what, expected: `revision ${known.revision} of its schema`, actual: encoded.failure.message })
+}
+
+const moved = (target: Target, expected: number, actual: number): Plan => ({
+  _tag: "Moved",
+  conflict: new Conflict({ stream: target.instance.stream, expected, actual })
+})
+
+/** Decides commands in their order, each on what those before it have left. Pure. */
+export const plan = (
+  targets: Arr.NonEmptyReadonlyArray<Target>,
+  tips: ReadonlyMap<Instance, Tip>,
+  circumstances: Circumstances
+): Plan => {
+  const { actor, commitId, expected, now } = circumstances
+  const standing = new Map<Instance, Standing>()
+  const decided: Array<Decided> = []
+  const writes: Array<Commit.Write> = []
+  const written = new Set<Instance>()
+  for (const target of targets) {
+    const { command, instance, local: { definition } } = target
+    const tip = tips.get(instance)!
+    const here = standing.get(instance) ?? { state: tip.state, version: tip.version }
+    standing.set(instance, here)
+    if (expected !== undefined && expected !== tip.version) return moved(target, expected, tip.version)
+    const decision = definition.decide[command._tag]!(command, here.state, { now, actor, commitId })
+    if (Result.isFailure(decision)) return { _tag: "Rejected", rejection: decision.failure }
+    const events: Array<Commit.NewEvent> = []
+    for (const event of decision.success) {
+      const encoded = encode(target, event, now)
+      if (encoded instanceof Refused) return { _tag: "Invalid", refused: encoded }
+      events.push(encoded)
+      here.state = definition.evolve[event._tag]!(here.state, event)
+    }
+    if (Arr.isReadonlyArrayNonEmpty(events)) {
+      writes.push({
+        stream: instance.stream,
+        expected: written.has(instance) ? here.version : expectedOf(tip),
+        events
+      })
+      written.add(instance)
+      here.version += events.length
+    }
+    decided.push({ version: here.version, events: decision.success, state: here.state })
+  }
+  if (!Arr.isReadonlyArrayNonEmpty(writes)) return { _tag: "Nothing", decided }
+  // What was decided on the state of an instance that is not written rests on it all the same.
+  const checks = Array.from(tips).filter(([instance]) => !written.has(instance)).map((
+    [{ stream }, tip]
+  ): Commit.Check => ({
+    _tag: "Stream",
+    stream,
+    expected: expectedOf(tip)
+  }))
+  return { _tag: "Commit", decided, commit: { id: commitId, writes, checks } }
+}

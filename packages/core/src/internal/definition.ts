@@ -1,0 +1,50 @@
+import type * as Schema from "effect/Schema"
+import * as Limits from "../Limits.ts"
+
+/** A mistake of the programmer, found when a definition is made: a defect that names the thing. */
+export const defect = (message: string): TypeError => new TypeError(message)
+
+/** A name that is stored: refused at the definition, long before there is an event to lose. */
+export const checkName = (what: string, name: string): void => {
+  if (!Limits.namePattern.test(name)) {
+    throw defect(`${what} ${JSON.stringify(name)}: expected a letter, then up to 127 letters, digits or underscores`)
+  }
+}
+
+/** The base of `class X extends … {}`: an empty class that bears the name of what it defines. */
+export const base = <A extends object>(name: string, statics: A): A => {
+  class Base {}
+  // A class has a `name` of its own that is not writable, so every static is defined, not assigned.
+  for (const [key, value] of Object.entries({ name, ...statics })) {
+    Object.defineProperty(Base, key, { value, enumerable: true, configurable: true })
+  }
+  // The loop above has given the class every property of `statics`.
+  return Base as unknown as A
+}
+
+/** Tags of definitions that are met twice. */
+export const duplicates = (tags: Iterable<string>): ReadonlyArray<string> => {
+  const seen = new Set<string>()
+  const twice = new Set<string>()
+  for (const tag of tags) {
+    if (seen.has(tag)) twice.add(tag)
+    seen.add(tag)
+  }
+  return Array.from(twice)
+}
+
+/** What a schema has to say about a value: `make` throws an error that has it as its cause. */
+export const reasonOf = (error: unknown): string => {
+  if (!(error instanceof Error)) return String(error)
+  const cause: unknown = error.cause
+  return typeof cause === "object" && cause !== null ? String(cause) : error.message
+}
+
+/** `schema.make`, with a message that names the thing. */
+export const construct = (what: string, schema: Schema.Top, input: never): unknown => {
+  try {
+    return schema.make(input)
+  } catch (error) {
+    throw new TypeError(`${what}: ${reasonOf(error)}`, { cause: error })
+  }
+}

@@ -1,0 +1,106 @@
+import * as Arr from "effect/Array"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { CommitId } from "../CommitId.ts"
+import { EventStore } from "../EventStore.ts"
+import type { ExecutionError } from "../ExecutionError.ts"
+import * as Metadata from "../Metadata.ts"
+import { Upcaster } from "../Upcaster.ts"
+import * as definition from "./definition.ts"
+import { execute, type Executed, type Request } from "./execute.ts"
+import { type At, type Definition, load, type Loaded, type Local, makeLocal, type Tagged } from "./running.ts"
+import { span } from "./span.ts"
+
+/** What runs the instances of an aggregate: the service behind `Aggregate.Instances`. */
+export interface Running {
+  readonly definition: Definition
+  readonly load: (id: string, at?: At) => Effect.Effect<Loaded, ExecutionError>
+  readonly execute: (id: string, command: Tagged, options: {
+    readonly commitId?: CommitId | undefined
+    readonly expected?: number | undefined
+  }) => Effect.Effect<Executed, unknown>
+  /** The instances, where they are in this process. */
+  readonly local: Local
+}
+
+/** The identity of the service: its type parameter, a name, is checked where a definition meets its layer. */
+export interface Identifier {
+  readonly "~@varve/core/Aggregate/Instances": string
+}
+
+const keyOf = (name: string) => Context.Service<Identifier, Running>(`@varve/core/Aggregate/${name}`)
+
+/** The running instances of a definition. Two definitions of one name are a defect: one would run as the other. */
+export const of = (wanted: Definition): Effect.Effect<Running, never, Identifier> => {
+  const key = keyOf(wanted.name)
+  return Effect.flatMap(key, (running) =>
+    running.definition === wanted
+      ? Effect.succeed(running)
+      : Effect.die(definition.defect(
+        `Two aggregates are called ${wanted.name}: the layer runs another definition than the one that was called`
+      )))
+}
+
+/** Runs the instances of a definition in this process. */
+export const layer = (parts: Definition): Layer.Layer<Identifier, never, EventStore | Upcaster> =>
+  Layer.effect(
+    keyOf(parts.name),
+    Effect.gen(function*() {
+      const local = makeLocal(parts, yield* EventStore, yield* Upcaster)
+      const running: Running = {
+        definition: parts,
+        local,
+        load: (id, at) => load(local, id, at).pipe(span(`${parts.name}.load`, { "varve.id": id })),
+        execute: (id, command, options) =>
+          Effect.map(run([{ local, id, command }], options), (executed) => executed[0]!).pipe(
+            span(`${parts.name}.execute`, { "varve.id": id, "varve.command": command._tag })
+          )
+      }
+      return running
+    })
+  )
+
+/** Names the streams, which are those of the tenant that the program runs for. */
+const run = (requests: Arr.NonEmptyReadonlyArray<Omit<Request, "stream">>, options: {
+  readonly commitId?: CommitId | undefined
+  readonly expected?: number | undefined
+}) =>
+  Effect.flatMap(Metadata.Current, (metadata) =>
+    execute(
+      Arr.map(requests, ({ command, id, local }) => ({
+        local,
+        id,
+        command,
+        stream: local.stream(metadata.tenant, id)
+      })),
+      metadata,
+      options
+    ))
+
+/** A command addressed to an instance, as `Aggregate.to` makes it. */
+export interface Addressed {
+  readonly aggregate: { readonly "~definition": Definition }
+  readonly id: string
+  readonly command: Tagged
+}
+
+/** Executes commands of several instances as one commit. */
+export const executeAll = Effect.fnUntraced(function*(
+  commands: Arr.NonEmptyReadonlyArray<Addressed>,
+  commitId?: CommitId
+) {
+  const requests: Array<Omit<Request, "stream">> = []
+  for (const { aggregate, command, id } of commands) {
+    const { local } = yield* of(aggregate["~definition"])
+    requests.push({ local, id, command })
+  }
+  const [first, ...others] = requests
+  const foreign = others.find(({ local }) => local.store !== first!.local.store)
+  if (foreign !== undefined) {
+    const names = `${first!.local.definition.name} and ${foreign.local.definition.name}`
+    return yield* Effect.die(definition.defect(`executeAll: ${names} run against different stores`))
+  }
+  // There are as many requests as commands: at least one.
+  return yield* run([first!, ...others], { commitId }).pipe(span("executeAll", { "varve.commands": commands.length }))
+})

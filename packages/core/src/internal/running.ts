@@ -1,0 +1,168 @@
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import type * as Schema from "effect/Schema"
+import type * as Command from "../Command.ts"
+import type * as Decision from "../Decision.ts"
+import type * as Event from "../Event.ts"
+import type { EventStore } from "../EventStore.ts"
+import { EventStoreError } from "../EventStoreError.ts"
+import { ExecutionError } from "../ExecutionError.ts"
+import * as Metadata from "../Metadata.ts"
+import type { StoredEvent } from "../StoredEvent.ts"
+import * as StreamName from "../StreamName.ts"
+import { type Reader, Unreadable, type Upcaster } from "../Upcaster.ts"
+import * as check from "./check.ts"
+import { Instance } from "./instance.ts"
+
+/** A value of a tagged union, whose type was checked where it was made. */
+export interface Tagged {
+  readonly _tag: string
+}
+
+/** What an aggregate is at run time: the types are gone, tags lead to the handlers. */
+export interface Definition {
+  readonly name: string
+  readonly id: Schema.Top
+  readonly state: Schema.Top
+  readonly commands: ReadonlyArray<Command.Any>
+  readonly events: ReadonlyArray<Event.Any>
+  readonly rejections: ReadonlyArray<Schema.Top>
+  readonly initial: unknown
+  readonly decide: {
+    readonly [tag: string]: (
+      command: Tagged,
+      state: unknown,
+      context: Decision.Context
+    ) => Decision.Decision<Tagged, unknown>
+  }
+  readonly evolve: { readonly [tag: string]: (state: unknown, event: Tagged) => unknown }
+}
+
+/** A point in the history of an instance. Documented at `Aggregate.At`. */
+export type At =
+  | { readonly version: number }
+  | { readonly position: number }
+  | { readonly recordedAt: DateTime.DateTime }
+  | { readonly occurredAt: DateTime.DateTime }
+
+export interface Loaded {
+  readonly state: unknown
+  readonly version: number
+}
+
+/** The instances of an aggregate at work in this process. */
+export interface Local {
+  readonly definition: Definition
+  readonly store: EventStore["Service"]
+  readonly reader: Reader<Tagged>
+  readonly tags: ReadonlyMap<string, Event.Any>
+  readonly stream: (tenant: string, id: string) => StreamName.StreamName
+  readonly instances: Map<string, Instance>
+}
+
+export const makeLocal = (
+  definition: Definition,
+  store: EventStore["Service"],
+  upcaster: Upcaster["Service"]
+): Local => {
+  const category = upcaster.category(definition.name)
+  return {
+    definition,
+    store,
+    reader: upcaster.reader({ aggregates: [definition.name], events: definition.events }),
+    tags: new Map(definition.events.map((event) => [event.tag, event])),
+    stream: (tenant, id) => ({ tenant, category, id }),
+    instances: new Map()
+  }
+}
+
+/** The instance of a stream, made when nobody is at work on it yet. */
+export const instanceOf = (local: Local, stream: StreamName.StreamName): Instance => {
+  const key = StreamName.format(stream)
+  const known = local.instances.get(key)
+  if (known !== undefined) return known
+  const made = new Instance(key, stream)
+  local.instances.set(key, made)
+  return made
+}
+
+/** Forgets an instance that nobody is at work on, so that memory is bounded by the work and not by the history. */
+export const forget = (local: Local, instance: Instance): void => {
+  if (instance.idle && local.instances.get(instance.key) === instance) local.instances.delete(instance.key)
+}
+
+const always = () => true
+
+/** Folds a page onto a state, up to the first event that is not to be counted any more. */
+export const fold = (
+  { definition, reader }: Local,
+  from: Loaded,
+  events: ReadonlyArray<StoredEvent>,
+  counts: (event: StoredEvent) => boolean = always,
+  seen?: (event: Tagged, version: number) => void
+): Result.Result<Loaded, Unreadable> => {
+  let { state, version } = from
+  for (const stored of events) {
+    if (!counts(stored)) continue
+    const result = reader.upcast(stored)
+    if (Result.isFailure(result)) return Result.fail(result.failure)
+    for (const { event } of result.success) {
+      state = definition.evolve[event._tag]!(state, event)
+      seen?.(event, stored.version)
+    }
+    version = stored.version
+  }
+  return Result.succeed({ state, version })
+}
+
+/** Reads a stream behind a version, page by page, and folds it. */
+export const foldStream = Effect.fnUntraced(function*(local: Local, stream: StreamName.StreamName, options?: {
+  readonly from?: Loaded | undefined
+  readonly until?: number | undefined
+  readonly counts?: ((event: StoredEvent) => boolean) | undefined
+  /** Nothing behind an event that does not count is read. */
+  readonly prefix?: boolean | undefined
+  readonly seen?: ((event: Tagged, version: number) => void) | undefined
+}) {
+  let loaded: Loaded = options?.from ?? { state: local.definition.initial, version: 0 }
+  let after = loaded.version
+  while (true) {
+    const page = yield* local.store.readStreamPage({ stream, after, until: options?.until })
+    const folded = fold(local, loaded, page.events, options?.counts, options?.seen)
+    if (Result.isFailure(folded)) return yield* Effect.fail(folded.failure)
+    loaded = folded.success
+    const last = page.events.at(-1)
+    if (page.atEnd || last === undefined) return loaded
+    if (options?.prefix === true && options.counts?.(last) === false) return loaded
+    after = last.version
+  }
+})
+
+/** Names the aggregate and the instance that an error is about. */
+export const failed = (aggregate: string, id: string) => (error: EventStoreError | Unreadable): ExecutionError =>
+  new ExecutionError({ aggregate, id, reason: error instanceof EventStoreError ? error.reason : error })
+
+/** Folds one instance: all of it, or up to a point. */
+export const load = (local: Local, id: string, at?: At): Effect.Effect<Loaded, ExecutionError> =>
+  Effect.flatMap(Metadata.Current, ({ tenant }) => {
+    const wrong = at !== undefined && "position" in at
+      ? check.int("position to load at", at.position, 0, Number.MAX_SAFE_INTEGER)
+      : undefined
+    const loaded = wrong === undefined
+      ? foldStream(local, local.stream(tenant, id), boundOf(at))
+      : Effect.fail(new EventStoreError({ operation: "read", reason: wrong }))
+    return Effect.mapError(loaded, failed(local.definition.name, id))
+  })
+
+const boundOf = (at: At | undefined) => {
+  if (at === undefined) return undefined
+  if ("version" in at) return { until: at.version }
+  if ("position" in at) return { counts: ({ position }: StoredEvent) => position <= at.position, prefix: true }
+  if ("recordedAt" in at) {
+    const time = DateTime.toEpochMillis(at.recordedAt)
+    return { counts: (event: StoredEvent) => event.recordedAt.epochMilliseconds <= time, prefix: true }
+  }
+  const time = DateTime.toEpochMillis(at.occurredAt)
+  return { counts: (event: StoredEvent) => event.occurredAt.epochMilliseconds <= time }
+}
