@@ -154,8 +154,9 @@ export type At = running.At
  */
 export interface ExecuteOptions {
   /**
-   * Makes the command idempotent: an accepted outcome is returned again, from the store and without deciding. A
-   * rejection stores nothing, so the command is decided anew. Another command under the same id is `Refused`.
+   * Makes the command idempotent: once events of it are stored, that outcome is returned again, from the store, whatever
+   * it would come to now. A rejection, or an outcome without events, stores nothing: the command is decided anew. Another
+   * command under the same id is `Refused`.
    */
   readonly commitId?: CommitId | undefined
   /** Version that the caller has seen. When the instance has moved on the command is a `Conflict`, undecided. */
@@ -181,9 +182,9 @@ type NoExtra<Handlers, Tag extends PropertyKey> = { readonly [K in Exclude<keyof
  * @since 0.1.0
  */
 export type Rejection<D, Tag extends PropertyKey> = Tag extends keyof D
-  ? D[Tag] extends (...args: never) => infer R ? RejectionOf<R> : never
+  ? D[Tag] extends (...args: never) => infer R ? FailureOf<R> : never
   : never
-type RejectionOf<R> = R extends Result.Failure<infer _, infer Err> ? Err : never
+type FailureOf<R> = R extends Result.Failure<infer _, infer Err> ? Err : never
 
 /**
  * An aggregate: contract, decider, and the calls that run it.
@@ -200,8 +201,8 @@ export interface Aggregate<
   D
 > {
   new(_: never): {}
-  /** The name its instances are stored under: the category of their streams. */
-  readonly name: Name
+  /** The name its instances are stored under. (`name` is that of the class, which may be another.) */
+  readonly tag: Name
   readonly "~decide": D
   readonly id: Id
   readonly state: Schema.Top
@@ -227,7 +228,8 @@ export interface Aggregate<
     Instances<Name>
   >
   /**
-   * Loads, decides and appends. Commands of one instance take their turn in a process; when another process was
+   * Loads, decides and appends. That id and command fit their schemas is what the types say: `make` them, or decode
+   * them at the edge. Commands of one instance take their turn in a process; when another process was
    * faster the command is decided again, a bounded number of times.
    */
   readonly execute: <Cmd extends Command.Type<C>>(
@@ -250,7 +252,7 @@ export interface Aggregate<
  * @since 0.1.0
  */
 export interface Any {
-  readonly name: string
+  readonly tag: string
   readonly "~decide": unknown
   readonly id: Schema.Top & { readonly Type: string }
   readonly state: Schema.Top
@@ -285,6 +287,14 @@ export type EventOf<A extends Any> = Event.Type<A["events"][number]>
 export type StateOf<A extends Any> = A["initial"]
 
 /**
+ * Every rejection of an aggregate that its decider can return.
+ *
+ * @category type-level
+ * @since 0.1.0
+ */
+export type RejectionOf<A extends Any> = Rejection<A["~decide"], A["commands"][number]["tag"]>
+
+/**
  * The contract of an aggregate: its schemas, without behaviour. Safe to share with clients.
  *
  * @category models
@@ -298,7 +308,7 @@ export interface Contract<
   E extends Event.Any,
   Rejected
 > {
-  readonly name: Name
+  readonly tag: Name
   readonly id: Id
   readonly state: State
   readonly commands: ReadonlyArray<C>
@@ -328,7 +338,7 @@ export const make = <
   State extends Schema.Top,
   C extends Command.Any,
   E extends Event.Any,
-  R extends Schema.Top = never
+  R extends Schema.Top & { readonly Type: { readonly _tag: string } } = never
 >(name: Name, contract: {
   readonly id: Id
   readonly state: State
@@ -346,7 +356,7 @@ export const make = <
   }
   return {
     ...contract,
-    name,
+    tag: name,
     // The interface has checked the handlers against the schemas; from here on tags lead to them.
     decider: (decider) => build({ ...contract, name, ...decider } as unknown as running.Definition) as never
   }
@@ -355,8 +365,10 @@ export const make = <
 const build = (parts: running.Definition): object => {
   const evolve = (state: unknown, event: running.Tagged) => parts.evolve[event._tag]!(state, event)
   const here = instances.of(parts)
-  return definition.base(parts.name, {
-    ...parts,
+  const { name: tag, ...contract } = parts
+  return definition.base(tag, {
+    ...contract,
+    tag,
     "~decide": parts.decide,
     "~definition": parts,
     evolve,
@@ -413,7 +425,8 @@ export const to = <A extends Any, Cmd extends CommandOf<A> & { readonly _tag: st
  *
  * Loads all instances, decides the commands in their order, and appends one commit. A rejection of one is the outcome
  * of all; a conflict decides all again. A command sees the commands before it, also those to the same instance. The
- * result has an entry for each command.
+ * result has an entry for each command; when it comes from the store (`commitId`), the last of several commands to one
+ * instance has all its events.
  *
  * @category commits over several instances
  * @since 0.1.0
@@ -424,7 +437,7 @@ export const executeAll = <const L extends Arr.NonEmptyReadonlyArray<Addressed<A
 ): Effect.Effect<
   { readonly [K in keyof L]: Executed<StateOf<L[K]["aggregate"]>, EventOf<L[K]["aggregate"]>> },
   L[number]["~rejected"] | ExecutionError,
-  Instances<L[number]["aggregate"]["name"]>
+  Instances<L[number]["aggregate"]["tag"]>
 > =>
   // The order and the types of the results are those of the commands.
   instances.executeAll(commands as never, options?.commitId) as never

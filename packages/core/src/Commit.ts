@@ -10,6 +10,7 @@ import * as CommitId from "./CommitId.ts"
 import { Refused } from "./EventStoreError.ts"
 import * as check from "./internal/check.ts"
 import * as json from "./internal/json.ts"
+import { utf8Bytes } from "./internal/text.ts"
 import * as Limits from "./Limits.ts"
 import { type EventMetadata, Position } from "./StoredEvent.ts"
 import * as StreamName from "./StreamName.ts"
@@ -23,7 +24,8 @@ import * as StreamName from "./StreamName.ts"
  * - `"any"`: whatever is there
  * - `"exists"`: at least one event
  * - `{ version, commitId }`: that version, written by that commit. For a decision taken on top of a commit that is not
- *   acknowledged yet: the number alone would also fit when another writer got there first with as many events.
+ *   acknowledged yet: the number alone would also fit when another writer got there first with as many events. It never
+ *   holds of a commit with a fingerprint: its id does not say what was written.
  *
  * @category models
  * @since 0.1.0
@@ -79,7 +81,7 @@ export interface Check {
  * **Details**
  *
  * One stream may be written several times, and its events are stored in the order of the writes. Each write's
- * `expected` sees the writes before it; a check sees none of them.
+ * `expected` sees the writes before it, and is `Refused` where it contradicts them; a check sees none of them.
  *
  * The id is an idempotency key for ever. The same id with the same content returns the first receipt, with other
  * content it is `Refused`. The same content means the same streams, types, revisions and payloads, or, where one is
@@ -200,9 +202,19 @@ export interface Encoded {
   readonly size: number
 }
 
+/** A stream while its commit is encoded. */
+interface Entry {
+  readonly stream: StreamName.StreamName
+  readonly key: string
+  readonly expected: Array<Expected>
+  count: number
+  /** The version before the commit, where a write has named it. */
+  base: number | undefined
+}
+
 /** Builds the streams of an encoded commit: one entry a stream, however often it is named. */
 class Streams {
-  readonly list: Array<{ stream: StreamName.StreamName; key: string; expected: Array<Expected>; count: number }> = []
+  readonly list: Array<Entry> = []
   private readonly slots = new Map<string, number>()
 
   slot(stream: StreamName.StreamName): number {
@@ -210,25 +222,45 @@ class Streams {
     const known = this.slots.get(key)
     if (known !== undefined) return known
     this.slots.set(key, this.list.length)
-    return this.list.push({ stream, key, expected: [], count: 0 }) - 1
+    return this.list.push({ stream, key, expected: [], count: 0, base: undefined }) - 1
   }
 }
 
-/** The condition before the commit that says the same as this one does after `written` events of it. */
-const before = (expected: Expected, written: number): Expected | undefined => {
-  if (written === 0 || expected === "any") return expected
-  if (expected === "exists") return undefined
-  return typeof expected === "number"
-    ? expected - written
-    : { version: expected.version - written, commitId: expected.commitId }
+const checkExpected = (what: string, expected: Expected): Refused | undefined => {
+  if (expected === "any" || expected === "exists") return undefined
+  if (typeof expected === "number") return check.int(what, expected, 0, 2_147_483_647)
+  // The types ask for no more than this; a program without types may come with anything.
+  const { commitId, version } = Object(expected) as Exclude<typeof expected, string | number>
+  return check.int(what, version, 1, 2_147_483_647) ?? check.commitId(`commit of the ${what}`, commitId)
 }
 
-const checkExpected = (stream: StreamName.StreamName, expected: Expected): Refused | undefined => {
-  if (expected === "any" || expected === "exists") return undefined
-  const what = `expected version of ${StreamName.format(stream)}`
-  if (typeof expected === "number") return check.int(what, expected, 0, 2_147_483_647)
-  return check.int(what, expected.version, 1, 2_147_483_647)
+/**
+ * Adds what a write expects to the conditions of its stream, which are about the time before the commit. What an
+ * earlier write of the commit has made impossible is no conflict with anybody, but a mistake.
+ */
+const expect = (entry: Entry, expected: Expected): Refused | undefined => {
+  const what = `expected version of ${entry.key}`
+  const wrong = checkExpected(what, expected)
+  if (wrong !== undefined || expected === "any") return wrong
+  const written = entry.count
+  if (written === 0) {
+    entry.expected.push(expected)
+    if (expected !== "exists") entry.base = typeof expected === "number" ? expected : expected.version
+    return undefined
+  }
+  if (expected === "exists") return undefined
+  const base = typeof expected === "number" ? expected - written : -1
+  if (base < 0 || (entry.base !== undefined && entry.base !== base)) {
+    const fits = entry.base === undefined ? `a number from ${written} on` : `${entry.base + written}`
+    return new Refused({ what, expected: `${fits} after ${written} events of its own commit`, actual: showExpected(expected) })
+  }
+  if (entry.base === undefined) entry.expected.push(base)
+  entry.base = base
+  return undefined
 }
+
+const showExpected = (expected: Expected): string =>
+  typeof expected === "object" ? `version ${expected.version} of commit ${expected.commitId}` : String(expected)
 
 const encodeEvent = (event: NewEvent, slot: number, where: string): EncodedEvent | Refused => {
   const wrong = check.name(`event type in ${where}`, event.type)
@@ -239,10 +271,15 @@ const encodeEvent = (event: NewEvent, slot: number, where: string): EncodedEvent
     const actual = Array.isArray(event.payload) ? "an array" : check.show(event.payload)
     return new Refused({ what, expected: "a JSON object", actual })
   }
+  const occurredAt = event.occurredAt?.epochMilliseconds ?? null
+  if (occurredAt !== null && !(occurredAt >= Limits.earliestMillis && occurredAt <= Limits.latestMillis)) {
+    const actual = `${occurredAt} ms since 1970`
+    return new Refused({ what: `occurredAt of ${event.type} in ${where}`, expected: "a time of the years 1 to 9999", actual })
+  }
   const payload = json.encode(what, event.payload, Limits.payloadBytes)
   if (typeof payload !== "string") return payload
   const { revision, type } = event
-  return { slot, type, revision, payload, occurredAt: event.occurredAt?.epochMilliseconds ?? null }
+  return { slot, type, revision, payload, occurredAt }
 }
 
 /**
@@ -260,12 +297,12 @@ export const encode = (commit: Commit): Encoded | Refused => {
   const events: Array<EncodedEvent> = []
   let size = 0
   for (const { stream, expected, events: added } of commit.writes) {
-    const wrong = check.stream(stream) ?? checkExpected(stream, expected)
-    if (wrong !== undefined) return wrong
+    const unnamed = check.stream(stream)
+    if (unnamed !== undefined) return unnamed
     const slot = streams.slot(stream)
     const entry = streams.list[slot]!
-    const condition = before(expected, entry.count)
-    if (condition !== undefined) entry.expected.push(condition)
+    const wrong = expect(entry, expected)
+    if (wrong !== undefined) return wrong
     for (const event of added) {
       if (events.length === Limits.eventsPerCommit) {
         const actual = `${commit.writes.reduce((sum, write) => sum + write.events.length, 0)}`
@@ -279,7 +316,7 @@ export const encode = (commit: Commit): Encoded | Refused => {
     entry.count += added.length
   }
   for (const { stream, expected } of commit.checks ?? []) {
-    const wrong = check.stream(stream) ?? checkExpected(stream, expected)
+    const wrong = check.stream(stream) ?? checkExpected(`expected version of ${StreamName.format(stream)}`, expected)
     if (wrong !== undefined) return wrong
     streams.list[streams.slot(stream)]!.expected.push(expected)
   }
@@ -300,14 +337,20 @@ const finish = (
   if (streams.length > Limits.streamsPerCommit) {
     return refused("streams of one commit", `at most ${Limits.streamsPerCommit}`, `${streams.length}`)
   }
-  if (size > Limits.commitBytes) {
-    return refused("payloads of one commit", `at most ${Limits.commitBytes} bytes`, `${size} bytes`)
+  // A character is at most three bytes per UTF-16 unit, so most commits need no count.
+  const bytes = size * 3 <= Limits.commitBytes ? 0 : events.reduce((sum, { payload }) => sum + utf8Bytes(payload), 0)
+  if (bytes > Limits.commitBytes) {
+    return refused("payloads of one commit", `at most ${Limits.commitBytes} bytes`, `${bytes} bytes`)
   }
-  const { fingerprint, id = CommitId.generateUnsafe() } = commit
+  const { id = CommitId.generateUnsafe(), metadata: { fingerprint: copied, ...circumstances } = {} } = commit
+  const wrong = check.commitId("commit id", id)
+  if (wrong !== undefined) return wrong
+  // Metadata that was read from a store has the fingerprint in it.
+  const fingerprint = commit.fingerprint ?? copied
   if (fingerprint !== undefined && fingerprint.length > 64) {
     return refused("fingerprint", "at most 64 characters", `${fingerprint.length}`)
   }
-  const metadata = fingerprint === undefined ? commit.metadata ?? {} : { ...commit.metadata, fingerprint }
+  const metadata = fingerprint === undefined ? circumstances : { ...circumstances, fingerprint }
   const text = json.encode(`metadata of commit ${id}`, metadata, Limits.metadataBytes)
   if (typeof text !== "string") return text
   return {

@@ -33,6 +33,14 @@ export const CommitId = Schema.String.check(
 export type CommitId = typeof CommitId.Type
 
 /**
+ * Tells whether a value is a commit id.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const is: (value: unknown) => value is CommitId = Schema.is(CommitId)
+
+/**
  * Takes a UUID as a commit id. Throws when it is none.
  *
  * @category constructors
@@ -63,7 +71,8 @@ export const generateUnsafe = (): CommitId => SecureRandom.uuidV7Unsafe() as Com
  * **Details**
  *
  * UUID version 8 (RFC 9562) from the first 122 bits of the SHA-256 of the parts. The parts are separated, so
- * `["ab", "c"]` and `["a", "bc"]` differ.
+ * `["ab", "c"]` and `["a", "bc"]` differ. An id belongs to the whole store: where several tenants do the same, the
+ * tenant is one of the parts.
  *
  * **Example** (An id for each line of a file)
  *

@@ -8,6 +8,7 @@ import type * as Aggregate from "./Aggregate.ts"
 import type * as Event from "./Event.ts"
 import type { EventStore } from "./EventStore.ts"
 import * as definition from "./internal/definition.ts"
+import * as rows from "./internal/rows.ts"
 import type * as Projection from "./Projection.ts"
 import type { Upcaster } from "./Upcaster.ts"
 
@@ -29,7 +30,7 @@ export interface AggregatePart extends Aggregate.Any {
  */
 export type Mode = "live"
 
-type Names<Parts extends ReadonlyArray<{ readonly name: string }>> = Parts[number]["name"]
+type Tags<Parts extends ReadonlyArray<{ readonly tag: string }>> = Parts[number]["tag"]
 
 /**
  * What a domain's layer provides: the instances of its aggregates and the rows of its projections.
@@ -41,8 +42,8 @@ export type Provided<
   Aggregates extends ReadonlyArray<AggregatePart>,
   Projections extends ReadonlyArray<Projection.Any>
 > =
-  | { readonly [K in keyof Aggregates]: Aggregate.Instances<Aggregates[K]["name"]> }[number]
-  | { readonly [K in keyof Projections]: Projection.Rows<Projections[K]["name"]> }[number]
+  | { readonly [K in keyof Aggregates]: Aggregate.Instances<Aggregates[K]["tag"]> }[number]
+  | { readonly [K in keyof Projections]: Projection.Rows<Projections[K]["tag"]> }[number]
 
 /**
  * A domain: its parts under one name.
@@ -61,7 +62,7 @@ export interface Domain<
   /** Every event that the aggregates write or the projections read, once. */
   readonly events: ReadonlyArray<Event.Any>
   /** Provides everything that the calls of its parts require; how each projection runs is chosen by name. */
-  readonly layer: (modes?: { readonly [P in Names<Projections>]?: Mode }) => Layer.Layer<
+  readonly layer: (modes?: { readonly [P in Tags<Projections>]?: Mode }) => Layer.Layer<
     Provided<Aggregates, Projections>,
     never,
     EventStore | Upcaster
@@ -113,10 +114,10 @@ export const make = <
   readonly projections: Projections
 }): Domain<Name, Aggregates, Projections> => {
   const { aggregates, projections } = parts
-  for (const twice of definition.duplicates([...aggregates, ...projections].map((part) => part.name))) {
+  for (const twice of definition.duplicates([...aggregates, ...projections].map(({ tag }) => tag))) {
     throw definition.defect(`Domain ${name}: two parts are called ${twice}`)
   }
-  const layers = [...aggregates.map(({ layer }) => layer), ...projections.map(({ layerLive }) => layerLive)]
+  const layers = [...aggregates.map(({ layer }) => layer), ...projections.map((projection) => liveLayer(projection, aggregates))]
   return {
     name,
     aggregates,
@@ -129,6 +130,15 @@ export const make = <
         Layer.empty as Layer.Layer<never, never, EventStore | Upcaster>
       ) as never
   }
+}
+
+/** A projection reads the events of the domain's aggregates, where each of its events is one of theirs. */
+const liveLayer = (projection: Projection.Any, aggregates: ReadonlyArray<AggregatePart>) => {
+  const sources = aggregates.filter(({ events }) => projection.events.some((event) => events.includes(event)))
+  const known = projection.events.every((event) => sources.some(({ events }) => events.includes(event)))
+  // The layer provides what `layerLive` does, and so is one of the projection's own.
+  return rows.layerLive(projection["~definition"], known ? sources.map(({ tag }) => tag) : []) as unknown as
+    typeof projection.layerLive
 }
 
 /** A definition that several parts name is one event; two definitions of one tag are two meanings of what is stored. */

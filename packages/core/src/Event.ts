@@ -78,6 +78,8 @@ export interface Revision {
   readonly revision: number
   /** Schema of the payload, without the tag. */
   readonly schema: Schema.Codec<unknown, unknown>
+  /** Whether the payload has no fields. */
+  readonly empty: boolean
   /** Pure. For revision 1 it is never called. */
   readonly upcast: (previous: never) => unknown
 }
@@ -139,6 +141,8 @@ export const make = <const Tag extends string, const Fields extends Schema.Struc
   return build(tag, fields, [revisionOf(tag, 1, fields, (payload) => payload)]) as unknown as Event<Tag, Fields, 1>
 }
 
+const isEmpty = (fields: object): boolean => Object.keys(fields).length === 0
+
 const revisionOf = (
   tag: string,
   revision: number,
@@ -146,8 +150,10 @@ const revisionOf = (
   upcast: (previous: never) => unknown
 ): Revision => {
   if ("_tag" in fields) throw definition.defect(`Event ${tag}, revision ${revision}: "_tag" is the tag, not a field`)
+  // A struct without fields is any value to a schema; the payload of an event without fields is an object.
+  const schema = isEmpty(fields) ? Schema.Record(Schema.String, Schema.Unknown) : Schema.Struct(fields)
   // Fields of events ask for no services: the codec of the store runs synchronously.
-  return { revision, schema: Schema.Struct(fields) as unknown as Schema.Codec<unknown, unknown>, upcast }
+  return { revision, schema: schema as unknown as Schema.Codec<unknown, unknown>, empty: isEmpty(fields), upcast }
 }
 
 const build = (tag: string, fields: Schema.Struct.Fields, revisions: ReadonlyArray<Revision>): object => {
@@ -199,10 +205,12 @@ const codecsOf = (event: Any): Codecs => {
   const known = codecs.get(event.revisions)
   if (known !== undefined) return known
   const json = event.revisions.map(({ schema }) => Schema.toCodecJson(schema))
-  const made: Codecs = {
-    encode: Schema.encodeUnknownSync(json.at(-1)!),
-    decode: json.map((codec) => Schema.decodeUnknownResult(codec))
-  }
+  const encode = Schema.encodeUnknownSync(json.at(-1)!)
+  const decode = json.map((codec, i) => {
+    const decode = Schema.decodeUnknownResult(codec)
+    return event.revisions[i]!.empty ? (payload: unknown) => Result.map(decode(payload), () => ({})) : decode
+  })
+  const made: Codecs = { encode: event.revisions.at(-1)!.empty ? () => ({}) : encode, decode }
   codecs.set(event.revisions, made)
   return made
 }

@@ -98,7 +98,7 @@ export class Refused extends Schema.TaggedError<Refused>("@varve/core/Refused")(
   actual: Schema.String
 }) {
   override get message(): string {
-    return `Refused: ${this.what}: expected ${this.expected}, got ${this.actual}`
+    return `${this.what}: expected ${this.expected}, got ${this.actual}`
   }
 }
 
@@ -126,6 +126,6 @@ export class EventStoreError
   })
 {
   override get message(): string {
-    return `${this.operation}: ${this.reason.message}`
+    return this.reason.message
   }
 }

@@ -151,3 +151,36 @@ export const eventsPerSplit = 100
  * @since 0.1.0
  */
 export const namesPerFilter = 10_000
+
+/**
+ * Earliest time that something can have happened: the beginning of the year 1, in milliseconds since 1970.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const earliestMillis = -62_135_596_800_000
+
+/**
+ * Latest time that something can have happened: the end of the year 9999, in milliseconds since 1970.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const latestMillis = 253_402_300_799_999
+
+/**
+ * How often a commit is sent again when its acknowledgement was lost, before that surfaces as `OutcomeUnknown`.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const resends = 4
+
+/**
+ * How often a decision may fall with a commit of the same process that it rested on, before that surfaces as
+ * `Unavailable`.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const fallsPerCommand = 100

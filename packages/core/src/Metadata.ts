@@ -63,11 +63,11 @@ export const Current: Context.Reference<Metadata> = Context.Reference<Metadata>(
  */
 export const provide =
   (metadata: Partial<Metadata>) => <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.flatMap(Current, (outer) =>
-      Effect.provideService(self, Current, {
-        ...outer,
-        ...metadata,
-        user: outer.user === undefined || metadata.user === undefined
-          ? metadata.user ?? outer.user
-          : { ...outer.user, ...metadata.user }
-      }))
+    Effect.updateService(self, Current, (outer) => merge(outer, metadata))
+
+const merge = (outer: Metadata, inner: Partial<Metadata>): Metadata => {
+  // What is undefined is not given, also where the compiler lets it through.
+  const given = Object.fromEntries(Object.entries(inner).filter(([, value]) => value !== undefined))
+  const user = inner.user === undefined ? outer.user : { ...outer.user, ...inner.user }
+  return { ...outer, ...given, ...(user !== undefined && { user }) }
+}

@@ -124,12 +124,17 @@ const rangeOf = (
     ?? range
 }
 
-const checkFilter = ({ categories, sources, stream, types }: Filter): Refused | undefined => {
-  const count = (sources?.length ?? 0) + (categories?.length ?? 0) + (types?.length ?? 0)
+const checkFilter = ({ categories = [], sources = [], stream, tenant, types = [] }: Filter): Refused | undefined => {
+  const count = sources.length + categories.length + types.length
   if (count > Limits.namesPerFilter) {
     return new Refused({ what: "names of a filter", expected: `at most ${Limits.namesPerFilter}`, actual: `${count}` })
   }
-  return stream === undefined ? undefined : check.stream(stream)
+  for (const name of [...categories, ...types, ...sources.flatMap(({ category, type }) => [category, type])]) {
+    const wrong = check.text("name of a filter", name, 0)
+    if (wrong !== undefined) return wrong
+  }
+  return (tenant === undefined ? undefined : check.text("tenant of a filter", tenant, 0))
+    ?? (stream === undefined ? undefined : check.stream(stream))
 }
 
 /**

@@ -86,7 +86,9 @@ export interface Rows<Name extends string> {
  */
 export interface Projection<Name extends string, Row> {
   new(_: never): {}
-  readonly name: Name
+  readonly "~definition": rows.Definition
+  /** The name its rows are stored under. (`name` is that of the class, which may be another.) */
+  readonly tag: Name
   /** Schema of a row. */
   readonly row: Schema.Top & { readonly Type: Row }
   readonly events: ReadonlyArray<Event.Any>
@@ -103,7 +105,8 @@ export interface Projection<Name extends string, Row> {
  * @since 0.1.0
  */
 export interface Any {
-  readonly name: string
+  readonly "~definition": rows.Definition
+  readonly tag: string
   readonly row: Schema.Top
   readonly events: ReadonlyArray<Event.Any>
   readonly layerLive: Layer.Layer<never, never, EventStore | Upcaster>
@@ -116,7 +119,7 @@ export interface Any {
  * @since 0.1.0
  */
 export interface Contract<Name extends string, Row, E extends Event.Any> {
-  readonly name: Name
+  readonly tag: Name
   /** Gives the projection its fold: the row to start from, the keys, and one handler an event. */
   fold(parts: {
     readonly initial: Row
@@ -152,7 +155,7 @@ export interface Contract<Name extends string, Row, E extends Event.Any> {
  *   }
  * }) {}
  *
- * Balances.name // => "Balances"
+ * Balances.tag // => "Balances"
  * ```
  *
  * @category constructors
@@ -167,7 +170,7 @@ export const make = <const Name extends string, Row extends Schema.Top, E extend
     throw definition.defect(`Projection ${name}: two events of the tag ${tag}`)
   }
   return {
-    name,
+    tag: name,
     // The interface has checked the handlers against the events; from here on tags lead to them.
     fold: (parts: object) => build({ ...contract, name, ...parts } as unknown as rows.Definition) as never
   }
@@ -175,10 +178,12 @@ export const make = <const Name extends string, Row extends Schema.Top, E extend
 
 const build = (parts: rows.Definition): object => {
   const here = rows.of(parts)
-  return definition.base(parts.name, {
-    ...parts,
+  const { name: tag, ...contract } = parts
+  return definition.base(tag, {
+    ...contract,
+    tag,
     "~definition": parts,
     get: (key: string) => Effect.flatMap(here, (rows) => rows.get(key)),
-    layerLive: rows.layerLive(parts)
+    layerLive: rows.layerLive(parts, [])
   })
 }

@@ -51,7 +51,7 @@ export const make = (category: string, id: string, tenant = ""): StreamName => (
  * @category formatting
  * @since 0.1.0
  */
-export const format = (name: StreamName): string =>
-  name.tenant === "" && !name.id.includes("@")
-    ? `${name.category}/${name.id}`
-    : `${name.category}/${encodeURIComponent(name.id)}@${encodeURIComponent(name.tenant)}`
+export const format = ({ category, id, tenant }: StreamName): string =>
+  tenant === "" && !id.includes("@") ? `${category}/${id}` : `${category}/${escape(id)}@${escape(tenant)}`
+
+const escape = (text: string): string => text.replaceAll("%", "%25").replaceAll("@", "%40")

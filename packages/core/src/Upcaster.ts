@@ -165,16 +165,18 @@ const one = (event: Event.Any): Read => (stored) => {
 
 /** A split yields what it yields; a reader gets those that it asked for, under the index they have in the whole. */
 const several = ({ f, from, into }: Split, wanted: ReadonlySet<string>): Read => {
-  const tags = new Set(into.map(({ tag }) => tag))
+  const fits = new Map(into.map(({ schema, tag }) => [tag, Schema.is(schema)]))
   return (stored) => {
     const decoded = Event.decode(from, stored)
     if (Result.isFailure(decoded)) return unreadable(stored, decoded.failure.why, decoded.failure.cause)
     try {
       // `split` has checked that `f` takes what `from` describes.
       const events = f(decoded.success as never)
-      const foreign = events.find(({ _tag }) => !tags.has(_tag))
-      if (events.length > Limits.eventsPerSplit || foreign !== undefined) {
-        const what = foreign === undefined ? `more than ${Limits.eventsPerSplit} events` : `a ${foreign._tag}`
+      const wrong = events.find((event) => fits.get(event._tag)?.(event) !== true)
+      if (events.length > Limits.eventsPerSplit || wrong !== undefined) {
+        const what = wrong === undefined
+          ? `more than ${Limits.eventsPerSplit} events`
+          : `a ${wrong._tag} that ${fits.has(wrong._tag) ? "does not fit its schema" : "it does not split into"}`
         return unreadable(stored, "UpcastFailed", new Error(`The split of ${from.tag} returned ${what}`))
       }
       return Result.succeed(
@@ -199,7 +201,10 @@ const table = (options: Options, events: ReadonlyArray<Event.Any>): ReadonlyMap<
   return reads
 }
 
-const checkOptions = ({ dropped = [], renamed = {}, splits = [] }: Options): void => {
+const checkOptions = ({ categories = {}, dropped = [], renamed = {}, splits = [] }: Options): void => {
+  for (const category of definition.duplicates(Object.values(categories))) {
+    throw definition.defect(`Upcaster: two aggregates are stored under the category ${category}`)
+  }
   const named = [...Object.keys(renamed), ...splits.map(({ from }) => from.tag), ...dropped]
   for (const type of definition.duplicates(named)) {
     throw definition.defect(`Upcaster: stored type ${type} is renamed, split or dropped more than once`)
@@ -211,6 +216,10 @@ const makeReader = (options: Options, categories: ReadonlyArray<string>, events:
     throw definition.defect(`Two events of the tag ${tag}: a tag names one event of a store`)
   }
   const dropped = new Set(options.dropped)
+  const old = new Set([...dropped, ...Object.keys(options.renamed ?? {}), ...(options.splits ?? []).map(({ from }) => from.tag)])
+  for (const { tag } of events) {
+    if (old.has(tag)) throw definition.defect(`Upcaster: ${tag} is renamed, split or dropped, and still asked for`)
+  }
   const reads = table(options, events)
   const types = Array.from(reads.keys())
   const upcast: Read = (stored) => {

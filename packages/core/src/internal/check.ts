@@ -1,3 +1,4 @@
+import * as CommitId from "../CommitId.ts"
 import { Refused } from "../EventStoreError.ts"
 import * as Limits from "../Limits.ts"
 import type { StreamName } from "../StreamName.ts"
@@ -12,7 +13,8 @@ export const show = (value: unknown): string => {
 // U+0000 to U+001F, and U+007F to U+009F. Written with escapes so that the file itself holds none.
 const control = new RegExp("[\\u0000-\\u001F\\u007F-\\u009F]")
 
-const text = (what: string, value: unknown, minimumBytes: number): Refused | undefined => {
+/** Why an id or a tenant cannot be stored, or `undefined` when it can. */
+export const text = (what: string, value: unknown, minimumBytes: number): Refused | undefined => {
   if (typeof value !== "string") return new Refused({ what, expected: "a string", actual: typeof value })
   if (!value.isWellFormed()) return new Refused({ what, expected: "well-formed Unicode", actual: "a lone surrogate" })
   // At most three bytes per UTF-16 unit: short ids, the usual ones, need no count.
@@ -47,3 +49,7 @@ export const int = (what: string, value: number, minimum: number, maximum: numbe
   Number.isSafeInteger(value) && value >= minimum && value <= maximum
     ? undefined
     : new Refused({ what, expected: `a whole number from ${minimum} to ${maximum}`, actual: show(value) })
+
+/** Why a value is no commit id, or `undefined` when it is. The brand is a promise that a program without types can break. */
+export const commitId = (what: string, value: CommitId.CommitId): Refused | undefined =>
+  CommitId.is(value) ? undefined : new Refused({ what, expected: "a UUID in lower case", actual: show(value) })

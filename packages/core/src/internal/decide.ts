@@ -31,7 +31,7 @@ export type Plan =
   /** The caller had seen another version. */
   | { readonly _tag: "Moved"; readonly conflict: Conflict }
   /** An event does not satisfy its own schema. */
-  | { readonly _tag: "Invalid"; readonly refused: Refused }
+  | { readonly _tag: "Invalid"; readonly refused: Refused; readonly target: Target }
 
 export interface Circumstances {
   readonly commitId: CommitId
@@ -42,7 +42,7 @@ export interface Circumstances {
 
 /** What a commit that rests on this state expects of the stream. */
 const expectedOf = ({ pending, version }: Tip): Commit.Expected =>
-  pending === undefined || pending.stored === true ? version : { version, commitId: pending.commitId }
+  pending === undefined || pending.outcome === "stored" ? version : { version, commitId: pending.commitId }
 
 /** Where an instance stands while the commands of one commit are decided. */
 interface Standing {
@@ -50,21 +50,32 @@ interface Standing {
   version: number
 }
 
-const encode = (target: Target, event: Tagged, now: DateTime.Utc): Commit.NewEvent | Refused => {
+/** An event as it will be stored, and as it will be read back: what rests on it rests on the latter. */
+interface Encoded {
+  readonly stored: Commit.NewEvent
+  readonly event: Tagged
+}
+
+const encode = (target: Target, event: Tagged, now: DateTime.Utc): Encoded | Refused => {
   const { definition, tags } = target.local
   const what = `event ${event._tag} of ${target.instance.key}`
   const known = tags.get(event._tag)
   if (known === undefined) {
-    return new Refused({
-      what,
-      expected: `an event of ${definition.name}: ${[...tags.keys()].join(", ")}`,
-      actual: event._tag
-    })
+    const expected = `an event of ${definition.name}: ${[...tags.keys()].join(", ")}`
+    return new Refused({ what, expected, actual: String(event._tag) })
   }
+  const { revision, tag: type } = known
   const encoded = Event.encode(known, event)
-  return Result.isSuccess(encoded)
-    ? { type: known.tag, revision: known.revision, payload: encoded.success, occurredAt: now }
-    : new Refused({ what, expected: `revision ${known.revision} of its schema`, actual: encoded.failure.message })
+  if (Result.isFailure(encoded)) {
+    return new Refused({ what, expected: `what revision ${revision} asks for`, actual: encoded.failure.message })
+  }
+  const payload = encoded.success
+  const decoded = Event.decode(known, { revision, payload })
+  if (Result.isFailure(decoded)) {
+    const actual = `a payload that does not: ${String(decoded.failure.cause)}`
+    return new Refused({ what, expected: "a payload that can be read back", actual })
+  }
+  return { stored: { type, revision, payload, occurredAt: now }, event: decoded.success }
 }
 
 const moved = (target: Target, expected: number, actual: number): Plan => ({
@@ -92,10 +103,13 @@ export const plan = (
     const decision = definition.decide[command._tag]!(command, here.state, { now, actor, commitId })
     if (Result.isFailure(decision)) return { _tag: "Rejected", rejection: decision.failure }
     const events: Array<Commit.NewEvent> = []
-    for (const event of decision.success) {
-      const encoded = encode(target, event, now)
-      if (encoded instanceof Refused) return { _tag: "Invalid", refused: encoded }
-      events.push(encoded)
+    const happened: Array<Tagged> = []
+    for (const decidedEvent of decision.success) {
+      const encoded = encode(target, decidedEvent, now)
+      if (encoded instanceof Refused) return { _tag: "Invalid", refused: encoded, target }
+      const { event, stored } = encoded
+      events.push(stored)
+      happened.push(event)
       here.state = definition.evolve[event._tag]!(here.state, event)
     }
     if (Arr.isReadonlyArrayNonEmpty(events)) {
@@ -107,7 +121,7 @@ export const plan = (
       written.add(instance)
       here.version += events.length
     }
-    decided.push({ version: here.version, events: decision.success, state: here.state })
+    decided.push({ version: here.version, events: happened, state: here.state })
   }
   if (!Arr.isReadonlyArrayNonEmpty(writes)) return { _tag: "Nothing", decided }
   // What was decided on the state of an instance that is not written rests on it all the same.

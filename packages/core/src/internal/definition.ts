@@ -1,4 +1,5 @@
 import type * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
 import * as Limits from "../Limits.ts"
 
 /** A mistake of the programmer, found when a definition is made: a defect that names the thing. */
@@ -15,7 +16,7 @@ export const checkName = (what: string, name: string): void => {
 export const base = <A extends object>(name: string, statics: A): A => {
   class Base {}
   // A class has a `name` of its own that is not writable, so every static is defined, not assigned.
-  for (const [key, value] of Object.entries({ name, ...statics })) {
+  for (const [key, value] of Object.entries({ ...statics, name })) {
     Object.defineProperty(Base, key, { value, enumerable: true, configurable: true })
   }
   // The loop above has given the class every property of `statics`.
@@ -33,11 +34,10 @@ export const duplicates = (tags: Iterable<string>): ReadonlyArray<string> => {
   return Array.from(twice)
 }
 
-/** What a schema has to say about a value: `make` throws an error that has it as its cause. */
+/** What a schema has to say about a value: `make` throws an error that has the issue as its cause. */
 export const reasonOf = (error: unknown): string => {
   if (!(error instanceof Error)) return String(error)
-  const cause: unknown = error.cause
-  return typeof cause === "object" && cause !== null ? String(cause) : error.message
+  return SchemaIssue.isIssue(error.cause) ? SchemaIssue.makeFormatterDefault()(error.cause) : error.message
 }
 
 /** `schema.make`, with a message that names the thing. */

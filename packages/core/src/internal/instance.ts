@@ -4,28 +4,40 @@ import { Unavailable } from "../EventStoreError.ts"
 import * as Limits from "../Limits.ts"
 import type { StreamName } from "../StreamName.ts"
 
-/** A commit that is under way to the store, and on whose success later decisions rest. */
+/**
+ * What has become of a decision: it is in the store, it never will be (the next time it was decided otherwise, or
+ * somebody else's stands under its id), or nobody knows.
+ */
+export type Outcome = "stored" | "never" | "unknown"
+
+/** A decision that is under way to the store, and on whose success later ones rest. */
 export class Pending {
   readonly commitId: CommitId
+  /**
+   * False when other decisions can be stored under the same id: then the id does not say which, so nothing can rest on
+   * it before the store has answered.
+   */
+  readonly chainable: boolean
   /** `Instance.epoch` when it was sent. */
   readonly epoch: number
   /** Undefined until the store has answered. */
-  stored: boolean | undefined
+  outcome: Outcome | undefined
   private readonly listeners: Array<() => void> = []
 
-  constructor(commitId: CommitId, epoch: number) {
+  constructor(commitId: CommitId, chainable: boolean, epoch: number) {
     this.commitId = commitId
+    this.chainable = chainable
     this.epoch = epoch
   }
 
   /** Waits for the answer. The store bounds the wait. */
   readonly settled: Effect.Effect<void> = Effect.callback((resume) => {
-    if (this.stored !== undefined) return resume(Effect.void)
+    if (this.outcome !== undefined) return resume(Effect.void)
     this.listeners.push(() => resume(Effect.void))
   })
 
-  settle(stored: boolean): void {
-    this.stored = stored
+  settle(outcome: Outcome): void {
+    this.outcome = outcome
     for (const listener of this.listeners.splice(0)) listener()
   }
 }
@@ -34,7 +46,7 @@ export class Pending {
 export interface Tip {
   readonly state: unknown
   readonly version: number
-  /** The commit that made it, unless it was read from the store. */
+  /** The decision that made it, unless it was read from the store. */
   readonly pending: Pending | undefined
 }
 
@@ -60,26 +72,37 @@ export class Instance {
     this.stream = stream
   }
 
-  /** Waits for the turn, behind those who came before. */
-  readonly acquire: Effect.Effect<void, Unavailable> = Effect.callback((resume) => {
-    if (!this.taken) {
-      this.taken = true
-      return resume(Effect.void)
-    }
-    if (this.waiting.length >= Limits.pendingCommands) {
-      const what = `turn of a command on ${this.key}`
-      const expected = `at most ${Limits.pendingCommands} commands waiting`
-      return resume(Effect.fail(new Unavailable({ what, expected, actual: "one more" })))
-    }
-    const turn = () => resume(Effect.void)
-    this.waiting.push(turn)
-    return Effect.sync(() => {
-      const at = this.waiting.indexOf(turn)
-      // Not among the waiting any more: the turn was given in the same moment, and goes on to the next.
-      if (at === -1) this.release()
-      else this.waiting.splice(at, 1)
+  /**
+   * Waits for the turn, behind those who came before. `onTaken` is called in the moment it is given: whatever
+   * interrupts the fiber after that, it is known that the turn has to be released.
+   */
+  acquire(onTaken: () => void): Effect.Effect<void, Unavailable> {
+    return Effect.callback((resume) => {
+      if (!this.taken) {
+        this.taken = true
+        onTaken()
+        return resume(Effect.void)
+      }
+      if (this.waiting.length >= Limits.pendingCommands) {
+        const what = `turn of a command on ${this.key}`
+        const expected = `at most ${Limits.pendingCommands} commands waiting`
+        return resume(Effect.fail(new Unavailable({ what, expected, actual: "one more" })))
+      }
+      let gone = false
+      const turn = () => {
+        if (gone) return this.release()
+        onTaken()
+        resume(Effect.void)
+      }
+      this.waiting.push(turn)
+      return Effect.sync(() => {
+        // When it is not among the waiting any more, the turn is about to be given, and goes on to the next.
+        gone = true
+        const at = this.waiting.indexOf(turn)
+        if (at !== -1) this.waiting.splice(at, 1)
+      })
     })
-  })
+  }
 
   /**
    * Gives the turn to the next. In a microtask, because resuming a fiber runs it at once: the commit of this turn is
@@ -92,22 +115,22 @@ export class Instance {
   }
 
   /** A commit of this instance is on its way; until the store has answered, what it makes is handed on. */
-  advance(state: unknown, version: number, commitId: CommitId): Pending {
-    const pending = new Pending(commitId, this.epoch)
+  advance(state: unknown, version: number, commitId: CommitId, chainable: boolean): Pending {
+    const pending = new Pending(commitId, chainable, this.epoch)
     this.tip = { state, version, pending }
     this.inFlight++
     return pending
   }
 
-  /** The store has answered. When this call stored nothing, what was decided on top of it falls: the next turn reads. */
-  settle(pending: Pending, stored: boolean): void {
+  /** The store has answered. What was decided on top of what is not stored falls: the next turn reads. */
+  settle(pending: Pending, outcome: Outcome): void {
     this.inFlight--
     // The first of a chain to fall ends the epoch. Those behind it fall, too, and find it ended.
-    if (!stored && pending.epoch === this.epoch) {
+    if (outcome !== "stored" && pending.epoch === this.epoch) {
       this.epoch++
       this.tip = undefined
     }
-    pending.settle(stored)
+    pending.settle(outcome)
   }
 
   get idle(): boolean {

@@ -8,9 +8,11 @@ import type { ExecutionError } from "../ExecutionError.ts"
 import * as Metadata from "../Metadata.ts"
 import { Upcaster } from "../Upcaster.ts"
 import * as definition from "./definition.ts"
-import { execute, type Executed, type Request } from "./execute.ts"
+import { execute } from "./execute.ts"
+import type { Executed } from "./outcome.ts"
 import { type At, type Definition, load, type Loaded, type Local, makeLocal, type Tagged } from "./running.ts"
 import { span } from "./span.ts"
+import type { Request } from "./work.ts"
 
 /** What runs the instances of an aggregate: the service behind `Aggregate.Instances`. */
 export interface Running {

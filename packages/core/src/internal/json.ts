@@ -45,6 +45,9 @@ const checkObject = (value: object, depth: number): boolean => {
 }
 
 const checkArray = (value: ReadonlyArray<unknown>, depth: number): boolean => {
+  if (Object.getPrototypeOf(value) !== Array.prototype) throw new NotJson("a plain array", kindOf(value))
+  // JSON writes the elements only: a hole is not undefined to it, and another property is nothing.
+  if (Object.keys(value).length !== value.length) throw new NotJson("elements only", "a hole, or another property")
   let plain = true
   for (let i = 0; i < value.length; i++) {
     try {
@@ -57,8 +60,12 @@ const checkArray = (value: ReadonlyArray<unknown>, depth: number): boolean => {
   return plain
 }
 
+/** Values seen in one payload. One that is met in several places is written in each, so it counts in each. */
+let seen = 0
+
 /** Throws where `JSON.stringify` would change or drop something. False when the value holds a negative zero. */
 const check = (value: unknown, depth: number): boolean => {
+  if (++seen > Limits.payloadBytes) throw new NotJson(`at most ${Limits.payloadBytes} values`, "more")
   switch (typeof value) {
     case "string":
       checkString(value)
@@ -71,7 +78,6 @@ const check = (value: unknown, depth: number): boolean => {
     case "object": {
       if (value === null) return true
       if (depth > Limits.payloadDepth) throw new NotJson(`at most ${Limits.payloadDepth} levels`, "more")
-      if ("toJSON" in value) throw new NotJson("a plain object", kindOf(value))
       return Array.isArray(value) ? checkArray(value, depth) : checkObject(value, depth)
     }
     default:
@@ -97,6 +103,7 @@ const stringifyExactly = (value: unknown): string => {
  */
 export const encode = (what: string, value: unknown, limitBytes: number): string | Refused => {
   try {
+    seen = 0
     const plain = check(value, 1)
     const text = plain ? JSON.stringify(value) : stringifyExactly(value)
     // A character is at most three bytes per UTF-16 unit, so most texts need no count.

@@ -80,6 +80,13 @@ const refuse = (operation: EventStoreError["operation"]) => (reason: Refused) =>
 const differs = (id: CommitId.CommitId): Refused =>
   new Refused({ what: `commit ${id}`, expected: "the content it was stored with", actual: "other content" })
 
+/** How far a page has looked that examined nothing: not back behind where it was asked to start. */
+const nothingFrom = ({ after, backward }: Page.Range, head: number): number => backward ? Math.min(after, head) : after
+
+/** A fingerprint lets several contents stand under one id, so a commit that has one is nothing to rest on. */
+const isBy = (row: Row | undefined, id: CommitId.CommitId): boolean =>
+  row?.commit.id === id && row.commit.fingerprint === undefined
+
 export const make = Effect.gen(function*() {
   const storeId = CommitId.generateUnsafe()
   const log: Array<Row> = []
@@ -110,7 +117,7 @@ export const make = Effect.gen(function*() {
     const actual = rows.length
     const holds = (expected: Commit.Expected): boolean =>
       typeof expected === "object"
-        ? expected.version === actual && rows[actual - 1]!.commit.id === expected.commitId
+        ? expected.version === actual && isBy(rows[actual - 1], expected.commitId)
         : expected === "any" || (expected === "exists" ? actual > 0 : expected === actual)
     const expected = entry.expected.find((expected) => !holds(expected))
     return expected === undefined ? undefined : new Conflict({ stream: entry.stream, expected, actual })
@@ -182,7 +189,7 @@ export const make = Effect.gen(function*() {
       if (fits(row)) events.push(storedEvent(row))
     }
     const scannedTo = StoredEvent.position(
-      Math.max(examined === 0 ? Math.min(range.after, log.length) : position - step, 0)
+      examined === 0 ? nothingFrom(range, log.length) : position - step
     )
     return { events, scannedTo, atHead: left(position) <= 0 }
   })
@@ -192,12 +199,14 @@ export const make = Effect.gen(function*() {
     if (range instanceof Refused) return yield* refuse("read")(range)
     const rows = streams.get(StreamName.format(request.stream)) ?? []
     const found = range.backward
-      ? rows.slice(Math.max(range.until - 1, 0), range.after - 1).reverse()
+      ? rows.slice(Math.max(range.until - 1, 0), Math.max(range.after - 1, 0)).reverse()
       : rows.slice(range.after, range.until)
     return { events: found.slice(0, range.limit).map(storedEvent), atEnd: found.length <= range.limit }
   })
 
   const findCommit = Effect.fnUntraced(function*(id: CommitId.CommitId, fingerprint?: string) {
+    const wrong = check.commitId("commit id", id)
+    if (wrong !== undefined) return yield* refuse("findCommit")(wrong)
     const stored = commits.get(id)
     if (stored === undefined) return Option.none<Commit.Receipt>()
     if (fingerprint !== undefined && stored.fingerprint !== fingerprint) return yield* refuse("findCommit")(differs(id))

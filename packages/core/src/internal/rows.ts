@@ -71,7 +71,7 @@ export const step = (definition: Definition, event: Tagged, stored: StoredEvent)
 
 const foldRow = (definition: Definition, reader: Reader<Tagged>, tenant: string, key: string) =>
   Stream.runFoldEffect(
-    readAll({ filter: { types: reader.types, tenant } }),
+    readAll({ filter: { ...(reader.sources.length > 0 ? { sources: reader.sources } : { types: reader.types }), tenant } }),
     (): unknown => undefined,
     (row, stored) => {
       const upcast = reader.upcast(stored)
@@ -85,13 +85,19 @@ const foldRow = (definition: Definition, reader: Reader<Tagged>, tenant: string,
     }
   )
 
-/** Folds a row when it is asked for. */
-export const layerLive = (definition: Definition): Layer.Layer<Identifier, never, EventStore | Upcaster> =>
+/**
+ * Folds a row when it is asked for, from the events of the aggregates named; from all of their types when none is named,
+ * which comes to the same where a tag names one event of a store.
+ */
+export const layerLive = (
+  definition: Definition,
+  aggregates: ReadonlyArray<string>
+): Layer.Layer<Identifier, never, EventStore | Upcaster> =>
   Layer.effect(
     keyOf(definition.name),
     Effect.gen(function*() {
       const store = yield* EventStore
-      const reader = (yield* Upcaster).reader({ aggregates: [], events: definition.events })
+      const reader = (yield* Upcaster).reader({ aggregates, events: definition.events })
       return {
         definition,
         get: (key: string) =>

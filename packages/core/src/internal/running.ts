@@ -146,14 +146,18 @@ export const failed = (aggregate: string, id: string) => (error: EventStoreError
 /** Folds one instance: all of it, or up to a point. */
 export const load = (local: Local, id: string, at?: At): Effect.Effect<Loaded, ExecutionError> =>
   Effect.flatMap(Metadata.Current, ({ tenant }) => {
-    const wrong = at !== undefined && "position" in at
-      ? check.int("position to load at", at.position, 0, Number.MAX_SAFE_INTEGER)
-      : undefined
+    const wrong = checkAt(at)
     const loaded = wrong === undefined
       ? foldStream(local, local.stream(tenant, id), boundOf(at))
       : Effect.fail(new EventStoreError({ operation: "read", reason: wrong }))
     return Effect.mapError(loaded, failed(local.definition.name, id))
   })
+
+const checkAt = (at: At | undefined) => {
+  if (at === undefined) return undefined
+  if ("version" in at) return check.int("version to load at", at.version, 0, Number.MAX_SAFE_INTEGER)
+  return "position" in at ? check.int("position to load at", at.position, 0, Number.MAX_SAFE_INTEGER) : undefined
+}
 
 const boundOf = (at: At | undefined) => {
   if (at === undefined) return undefined

@@ -1,0 +1,95 @@
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { Receipt } from "../Commit.ts"
+import { EventStoreError, OutcomeUnknown } from "../EventStoreError.ts"
+import * as StreamName from "../StreamName.ts"
+import { type Decided, plan, type Target } from "./decide.ts"
+import { Instance, type Tip } from "./instance.ts"
+import { foldStream, type Tagged } from "./running.ts"
+import { type Failure, store, type Work } from "./work.ts"
+
+/** What comes of a command. Documented at `Aggregate.Executed`. */
+export interface Executed extends Decided {
+  readonly receipt: Option.Option<Receipt>
+}
+
+/** It is stored, so that it cannot be read now is not to be taken for a failure that wrote nothing. */
+const stillStored = ({ commitId }: Receipt) => (error: Failure): Failure =>
+  error instanceof EventStoreError && error.reason._tag === "Unavailable"
+    ? new EventStoreError({ operation: "append", reason: new OutcomeUnknown({ commitId }) })
+    : error
+
+/** What a commit has led to: nothing is decided, everything is read. */
+export const outcomeOf = (work: Work, receipt: Receipt): Effect.Effect<ReadonlyArray<Executed>, Failure> =>
+  Effect.forEach(work.requests, ({ local, stream }, i) => {
+    const key = StreamName.format(stream)
+    const mine = receipt.streams.find((entry) => StreamName.format(entry.stream) === key)
+    // Which events came of which of several commands to one instance is not stored: the last of them gets them all.
+    const isLast = work.requests.findLastIndex((request) => StreamName.format(request.stream) === key) === i
+    const events: Array<Tagged> = []
+    return Effect.map(
+      foldStream(local, stream, {
+        counts: ({ position }) => position <= receipt.last,
+        prefix: true,
+        seen: (event, version) => {
+          if (isLast && mine !== undefined && version >= mine.from && version <= mine.to) events.push(event)
+        }
+      }),
+      ({ state, version }): Executed => ({ receipt: Option.some(receipt), version, events, state })
+    )
+  }).pipe(Effect.mapError(stillStored(receipt)))
+
+/**
+ * Whether a commit that was stored without a fingerprint came of these commands: it did, when they decide it again on
+ * the states of then, at the time of then. That is the commit whose `OutcomeUnknown` told the caller to execute again.
+ */
+const isOurs = Effect.fnUntraced(function*(work: Work, receipt: Receipt) {
+  const { events } = yield* store(work).readPage({ after: receipt.first - 1, until: receipt.last })
+  const [first] = events
+  if (first === undefined || first.metadata.fingerprint !== undefined) return false
+  const targets: Array<Target> = []
+  const tips = new Map<Instance, Tip>()
+  for (const { command, id, local, stream } of work.requests) {
+    const key = StreamName.format(stream)
+    const instance = targets.find((target) => target.instance.key === key)?.instance ?? new Instance(key, stream)
+    targets.push({ local, id, command, instance })
+    const counts = ({ position }: { readonly position: number }) => position < receipt.first
+    if (!tips.has(instance)) {
+      tips.set(instance, { ...(yield* foldStream(local, stream, { counts, prefix: true })), pending: undefined })
+    }
+  }
+  const circumstances = { commitId: receipt.commitId, now: first.occurredAt, actor: first.metadata.actor, expected: undefined }
+  // A work has a request, so there is a target.
+  const made = yield* Effect.sync(() => plan([targets[0]!, ...targets.slice(1)], tips, circumstances))
+  if (made._tag !== "Commit") return false
+  const decided = made.commit.writes.flatMap(({ events, stream }) => events.map((event) => ({ ...event, stream })))
+  return decided.length === events.length && decided.every((event, i) => {
+    const stored = events[i]!
+    return event.type === stored.type && event.revision === stored.revision
+      && StreamName.format(event.stream) === StreamName.format(stored.stream)
+      && JSON.stringify(event.payload) === JSON.stringify(stored.payload)
+  })
+})
+
+/** The outcome that is stored under an id that was given; otherwise what was come to now. */
+export const unlessStored = <E>(
+  work: Work,
+  otherwise: Effect.Effect<ReadonlyArray<Executed>, E>
+): Effect.Effect<ReadonlyArray<Executed>, E | Failure> => {
+  const { given } = work
+  if (given === undefined) return otherwise
+  return Effect.gen(function*() {
+    const found = yield* Effect.catchReason(
+      store(work).findCommit(given.commitId, given.fingerprint),
+      "EventStoreError",
+      "Refused",
+      (reason) =>
+        Effect.gen(function*() {
+          const receipt = yield* store(work).findCommit(given.commitId)
+          if (Option.isSome(receipt) && (yield* isOurs(work, receipt.value))) return receipt
+          return yield* new EventStoreError({ operation: "append", reason })
+        })
+    )
+    return yield* Option.isSome(found) ? outcomeOf(work, found.value) : otherwise
+  })
+}
