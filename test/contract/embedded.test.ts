@@ -1,0 +1,4 @@
+import { Embedded } from "@varve/postgres"
+import { runContract } from "./runContract.ts"
+
+runContract("embedded", Embedded.layer({}))
