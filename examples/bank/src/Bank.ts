@@ -1,0 +1,10 @@
+/**
+ * The bank as one value: what its layer and its tools are derived from.
+ */
+import { Domain } from "@varve/core"
+import { Balances } from "./Balances.ts"
+import { BankAccount } from "./BankAccount.ts"
+
+// #region bank
+export const Bank = Domain.make("Bank", { aggregates: [BankAccount], projections: [Balances] })
+// #endregion
