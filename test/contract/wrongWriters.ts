@@ -222,9 +222,10 @@ const idempotence: ReadonlyArray<WrongStore> = [
       const { expected } = write
       if (typeof expected !== "object") return Effect.succeed(write)
       return Effect.map(store.findCommit(expected.commitId), (found) => {
-        const wrote = Option.isSome(found) && found.value.streams.some(({ stream, to }) =>
-          StreamName.format(stream) === StreamName.format(write.stream) && to === expected.version
-        )
+        const wrote = Option.isSome(found)
+          && found.value.streams.some(({ stream, to }) =>
+            StreamName.format(stream) === StreamName.format(write.stream) && to === expected.version
+          )
         return wrote ? { ...write, expected: expected.version } : write
       })
     }

@@ -252,7 +252,11 @@ const expect = (entry: Entry, expected: Expected): Refused | undefined => {
   const base = typeof expected === "number" ? expected - written : -1
   if (base < 0 || (entry.base !== undefined && entry.base !== base)) {
     const fits = entry.base === undefined ? `a number from ${written} on` : `${entry.base + written}`
-    return new Refused({ what, expected: `${fits} after ${written} events of its own commit`, actual: showExpected(expected) })
+    return new Refused({
+      what,
+      expected: `${fits} after ${written} events of its own commit`,
+      actual: showExpected(expected)
+    })
   }
   if (entry.base === undefined) entry.expected.push(base)
   entry.base = base
@@ -274,7 +278,11 @@ const encodeEvent = (event: NewEvent, slot: number, where: string): EncodedEvent
   const occurredAt = event.occurredAt?.epochMilliseconds ?? null
   if (occurredAt !== null && !(occurredAt >= Limits.earliestMillis && occurredAt <= Limits.latestMillis)) {
     const actual = `${occurredAt} ms since 1970`
-    return new Refused({ what: `occurredAt of ${event.type} in ${where}`, expected: "a time of the years 1 to 9999", actual })
+    return new Refused({
+      what: `occurredAt of ${event.type} in ${where}`,
+      expected: "a time of the years 1 to 9999",
+      actual
+    })
   }
   const payload = json.encode(what, event.payload, Limits.payloadBytes)
   if (typeof payload !== "string") return payload

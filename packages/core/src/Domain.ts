@@ -117,7 +117,10 @@ export const make = <
   for (const twice of definition.duplicates([...aggregates, ...projections].map(({ tag }) => tag))) {
     throw definition.defect(`Domain ${name}: two parts are called ${twice}`)
   }
-  const layers = [...aggregates.map(({ layer }) => layer), ...projections.map((projection) => liveLayer(projection, aggregates))]
+  const layers = [
+    ...aggregates.map(({ layer }) => layer),
+    ...projections.map((projection) => liveLayer(projection, aggregates))
+  ]
   return {
     name,
     aggregates,
@@ -137,8 +140,10 @@ const liveLayer = (projection: Projection.Any, aggregates: ReadonlyArray<Aggrega
   const sources = aggregates.filter(({ events }) => projection.events.some((event) => events.includes(event)))
   const known = projection.events.every((event) => sources.some(({ events }) => events.includes(event)))
   // The layer provides what `layerLive` does, and so is one of the projection's own.
-  return rows.layerLive(projection["~definition"], known ? sources.map(({ tag }) => tag) : []) as unknown as
-    typeof projection.layerLive
+  return rows.layerLive(
+    projection["~definition"],
+    known ? sources.map(({ tag }) => tag) : []
+  ) as unknown as typeof projection.layerLive
 }
 
 /** A definition that several parts name is one event; two definitions of one tag are two meanings of what is stored. */

@@ -216,7 +216,11 @@ const makeReader = (options: Options, categories: ReadonlyArray<string>, events:
     throw definition.defect(`Two events of the tag ${tag}: a tag names one event of a store`)
   }
   const dropped = new Set(options.dropped)
-  const old = new Set([...dropped, ...Object.keys(options.renamed ?? {}), ...(options.splits ?? []).map(({ from }) => from.tag)])
+  const old = new Set([
+    ...dropped,
+    ...Object.keys(options.renamed ?? {}),
+    ...(options.splits ?? []).map(({ from }) => from.tag)
+  ])
   for (const { tag } of events) {
     if (old.has(tag)) throw definition.defect(`Upcaster: ${tag} is renamed, split or dropped, and still asked for`)
   }

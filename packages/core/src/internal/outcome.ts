@@ -58,7 +58,12 @@ const isOurs = Effect.fnUntraced(function*(work: Work, receipt: Receipt) {
       tips.set(instance, { ...(yield* foldStream(local, stream, { counts, prefix: true })), pending: undefined })
     }
   }
-  const circumstances = { commitId: receipt.commitId, now: first.occurredAt, actor: first.metadata.actor, expected: undefined }
+  const circumstances = {
+    commitId: receipt.commitId,
+    now: first.occurredAt,
+    actor: first.metadata.actor,
+    expected: undefined
+  }
   // A work has a request, so there is a target.
   const made = yield* Effect.sync(() => plan([targets[0]!, ...targets.slice(1)], tips, circumstances))
   if (made._tag !== "Commit") return false

@@ -71,7 +71,9 @@ export const step = (definition: Definition, event: Tagged, stored: StoredEvent)
 
 const foldRow = (definition: Definition, reader: Reader<Tagged>, tenant: string, key: string) =>
   Stream.runFoldEffect(
-    readAll({ filter: { ...(reader.sources.length > 0 ? { sources: reader.sources } : { types: reader.types }), tenant } }),
+    readAll({
+      filter: { ...(reader.sources.length > 0 ? { sources: reader.sources } : { types: reader.types }), tenant }
+    }),
     (): unknown => undefined,
     (row, stored) => {
       const upcast = reader.upcast(stored)

@@ -151,14 +151,21 @@ const send = (seated: Seated, commit: Commit, bases: ReadonlyArray<Pending>): Ef
 const outcomeOf = ({ work }: Seated, exit: Exit.Exit<Sent, EventStoreError>): Outcome => {
   if (Exit.isSuccess(exit)) {
     // Under an id that was given, a replay is what somebody decided before.
-    return exit.value._tag === "Stored" && !(exit.value.receipt.replayed && work.given !== undefined) ? "stored" : "never"
+    return exit.value._tag === "Stored" && !(exit.value.receipt.replayed && work.given !== undefined)
+      ? "stored"
+      : "never"
   }
   const reasons = exit.cause.reasons
-  return reasons.every((reason) => reason._tag === "Fail" && reason.error.reason._tag !== "OutcomeUnknown") ? "never" : "unknown"
+  return reasons.every((reason) => reason._tag === "Fail" && reason.error.reason._tag !== "OutcomeUnknown")
+    ? "never"
+    : "unknown"
 }
 
 /** Hands on the states that the commit will have made. */
-const advance = ({ commitId, targets, work }: Seated, decided: ReadonlyArray<Decided>): ReadonlyMap<Instance, Pending> => {
+const advance = (
+  { commitId, targets, work }: Seated,
+  decided: ReadonlyArray<Decided>
+): ReadonlyMap<Instance, Pending> => {
   const last = new Map<Instance, Decided>()
   const written = new Set<Instance>()
   targets.forEach(({ instance }, i) => {
@@ -208,7 +215,9 @@ export const turn = (work: Work): Effect.Effect<Turn, Failure> =>
       const held = Effect.onExit(restore(prepared), (exit) =>
         Effect.sync(() => Exit.isFailure(exit) && releaseAll(seated, taken)))
       return Effect.flatMap(held, ({ made, tips }): Effect.Effect<Turn, Failure> => {
-        if (made._tag === "Commit") return commit(seated, made, basesOf(tips), restore)
+        if (made._tag === "Commit") {
+          return commit(seated, made, basesOf(tips), restore)
+        }
         releaseAll(seated, taken)
         return Effect.succeed(made)
       })

@@ -52,7 +52,11 @@ const laterWrites = define(
       yield* t.refused(what, t.append(write(a, first), write(a, second)))
     }
     const moved = { stream: a, expected: 6, actual: 7 }
-    yield* t.conflict("versions that go on from each other, and not from the stream", t.append(write(a, 6), write(a, 7)), moved)
+    yield* t.conflict(
+      "versions that go on from each other, and not from the stream",
+      t.append(write(a, 6), write(a, 7)),
+      moved
+    )
     yield* t.lengths("after four refusals and a conflict", [a, 7], [b, 2])
   })
 )

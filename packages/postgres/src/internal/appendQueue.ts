@@ -1,0 +1,243 @@
+import type * as PgClient from "@effect/sql-pg/PgClient"
+import { type Commit, type CommitId, EventStoreError, Limits } from "@varve/core"
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
+import type { SqlError } from "effect/sql/SqlError"
+import * as Tracer from "effect/Tracer"
+import type { Answer, Sender } from "./sender.ts"
+import type { Settings } from "./settings.ts"
+import { isAboutData, isRolledBack, reasonOf } from "./sqlError.ts"
+
+/** Most bytes of JSON text sent in one call. A commit larger than that travels alone. */
+const bytesPerBatch = 8_388_608
+
+type Result = Exit.Exit<Commit.Receipt, EventStoreError.EventStoreError>
+
+/** A commit on its way, and its caller. */
+interface Entry {
+  readonly commit: Commit.Encoded
+  readonly resume: (result: Result) => void
+  readonly since: number
+  /** Withdrawn before it was sent, or answered: nobody waits for it. */
+  done: boolean
+  sent: boolean
+  /** In `pending` still. */
+  queued: boolean
+  /** What an interrupted caller waits with. */
+  onDone: (() => void) | undefined
+}
+
+const fail = (reason: EventStoreError.EventStoreError["reason"]): Result =>
+  Exit.fail(new EventStoreError.EventStoreError({ operation: "append", reason }))
+
+const unavailable = (what: string, expected: string, actual: string): Result =>
+  fail(new EventStoreError.Unavailable({ what, expected, actual }))
+
+const finish = (entry: Entry, result: Result): void => {
+  if (entry.done) return
+  entry.done = true
+  entry.resume(result)
+  entry.onDone?.()
+}
+
+/**
+ * A result for entries about which nothing else is known: those that were sent may be stored. Nothing was written of
+ * the others.
+ */
+const finishUnknown = (entries: ReadonlyArray<Entry>, otherwise: Result): void => {
+  for (const entry of entries) {
+    finish(entry, entry.sent ? fail(new EventStoreError.OutcomeUnknown({ commitId: entry.commit.id })) : otherwise)
+  }
+}
+
+/**
+ * The one way of a process's commits to the database: what arrived while a batch was under way is the next batch.
+ *
+ * **Details**
+ *
+ * A batch is a prefix of the queue, one is under way at a time, and the database judges the commits of a batch in
+ * their order: so commits are judged in queue order. A batch ends before a second commit of an id that is in it, which
+ * then finds the first one stored.
+ *
+ * Every entry is answered: the sending is bounded in time, whatever it ends with is handed to the entries it has not
+ * answered, and closing the scope answers those that wait.
+ */
+export const make = (
+  client: PgClient.PgClient,
+  settings: Settings,
+  sender: Sender,
+  written: Effect.Effect<void>
+): Effect.Effect<
+  (commit: Commit.Encoded) => Effect.Effect<Commit.Receipt, EventStoreError.EventStoreError>,
+  never,
+  Scope.Scope
+> =>
+  Effect.gen(function*() {
+    const runFork = Effect.runForkWith(yield* Effect.context<never>())
+    const patience = Duration.toMillis(settings.timeout)
+    const pending: Array<Entry> = []
+    let waiting = 0
+    let closed = false
+    let running = false
+    let draining: Fiber.Fiber<void> | undefined
+
+    const cut = (): ReadonlyArray<Entry> => {
+      const now = performance.now()
+      const batch: Array<Entry> = []
+      const ids = new Set<CommitId.CommitId>()
+      let [taken, events, bytes] = [0, 0, 0]
+      for (; taken < pending.length && batch.length < Limits.commitsPerBatch; taken++) {
+        const entry = pending[taken]!
+        if (entry.done) continue
+        const { commit } = entry
+        if (now - entry.since > patience) {
+          waiting--
+          finish(
+            entry,
+            unavailable("queue of the store", `a turn within ${patience} ms`, "none: the database is too slow")
+          )
+          continue
+        }
+        events += commit.events.length
+        bytes += commit.size + commit.metadata.length
+        if (batch.length > 0 && (events > Limits.eventsPerBatch || bytes > bytesPerBatch || ids.has(commit.id))) break
+        ids.add(commit.id)
+        entry.queued = false
+        batch.push(entry)
+      }
+      pending.splice(0, taken)
+      waiting -= batch.length
+      return batch
+    }
+
+    /** Sends entries, answers each, and fails only where it is not known what became of them. */
+    const write = (entries: ReadonlyArray<Entry>, check: boolean): Effect.Effect<void, SqlError> => {
+      let batch: ReadonlyArray<Entry> = []
+      const answered = (answers: ReadonlyArray<Answer>): Effect.Effect<void> => {
+        let wrote = false
+        answers.forEach((answer, i) => {
+          if (answer._tag === "Success" && !answer.value.replayed) wrote = true
+          finish(batch[i]!, answer)
+        })
+        return wrote ? written : Effect.void
+      }
+      const send = sender.send(() => {
+        // The connection is here: from now on nobody is withdrawn.
+        batch = entries.filter((entry) => !entry.done)
+        for (const entry of batch) entry.sent = true
+        return batch.map((entry) => entry.commit)
+      }, check)
+      return Effect.matchEffect(send, {
+        onSuccess: answered,
+        onFailure: (error): Effect.Effect<void, SqlError> => {
+          if (batch.length === 0 || !isRolledBack(error)) return Effect.fail(error)
+          if (error.reason._tag === "UniqueViolation" && error.reason.constraint === "events_commit" && !check) {
+            return write(batch, true)
+          }
+          if (batch.length > 1 && isAboutData(error)) {
+            // One commit that the database cannot hold must not fail its neighbours.
+            const half = batch.length >> 1
+            return Effect.andThen(write(batch.slice(0, half), true), write(batch.slice(half), true))
+          }
+          const result = fail(reasonOf("database", error))
+          return Effect.sync(() => {
+            for (const entry of batch) finish(entry, result)
+          })
+        }
+      })
+    }
+
+    const send = (entries: ReadonlyArray<Entry>): Effect.Effect<void> =>
+      write(entries, false).pipe(
+        Effect.catch((error) => Effect.sync(() => finishUnknown(entries, fail(reasonOf("database", error))))),
+        Effect.timeoutOrElse({
+          duration: settings.timeout,
+          orElse: () =>
+            Effect.sync(() =>
+              finishUnknown(entries, unavailable("database", `a connection within ${patience} ms`, "none was free"))
+            )
+        }),
+        Effect.catchCause((cause) =>
+          Effect.sync(() => {
+            const defect: Result = Cause.hasInterruptsOnly(cause)
+              ? unavailable("event store", "to be open", "it was closed")
+              : Exit.die(Cause.squash(cause))
+            if (Cause.hasInterruptsOnly(cause)) finishUnknown(entries, defect)
+            else for (const entry of entries) finish(entry, defect)
+          })
+        )
+      )
+
+    /** A span a batch, and only for a tracer that keeps it: it costs as much as several appends. */
+    const traced = (entries: ReadonlyArray<Entry>): Effect.Effect<void> =>
+      Effect.withFiber((fiber) =>
+        fiber.getRef(Tracer.Tracer) === Tracer.nativeTracer
+          ? send(entries)
+          : Effect.withSpan(send(entries), "EventStore.appendBatch", {
+            attributes: { "varve.commits": entries.length },
+            captureStackTrace: false
+          })
+      )
+
+    const drain = Effect.gen(function*() {
+      while (true) {
+        // A database in this process answers before its callers have come again: they come first.
+        if (settings.yieldFirst) yield* Effect.yieldNow
+        const batch = cut()
+        if (batch.length > 0) yield* traced(batch)
+        else if (pending.length === 0) {
+          running = false
+          return
+        }
+      }
+    })
+
+    yield* Effect.addFinalizer(() =>
+      Effect.suspend(() => {
+        closed = true
+        const rest = pending.splice(0)
+        waiting = 0
+        for (const entry of rest) finish(entry, unavailable("event store", "to be open", "it was closed"))
+        // What is under way is answered by the database, within its bound.
+        return draining === undefined ? Effect.void : Fiber.await(draining)
+      })
+    )
+
+    const withdraw = (entry: Entry): Effect.Effect<void> =>
+      Effect.suspend(() => {
+        if (entry.done) return Effect.void
+        if (entry.sent) {
+          return Effect.callback<void>((resume) => {
+            entry.onDone = () => resume(Effect.void)
+          })
+        }
+        entry.done = true
+        // Whether it waits in the queue or in a batch that waits for a connection, it is passed over.
+        if (entry.queued) waiting--
+        return Effect.void
+      })
+
+    return (commit) =>
+      Effect.callback<Commit.Receipt, EventStoreError.EventStoreError>((resume) => {
+        if (closed) return resume(unavailable("event store", "to be open", "it was closed"))
+        if (waiting >= Limits.pendingCommits) {
+          return resume(unavailable("queue of the store", `at most ${Limits.pendingCommits} commits`, `${waiting}`))
+        }
+        const since = performance.now()
+        const entry: Entry = { commit, resume, since, done: false, sent: false, queued: true, onDone: undefined }
+        pending.push(entry)
+        waiting++
+        if (!running) {
+          running = true
+          // After the fibers that are about to run: what they append goes along.
+          queueMicrotask(() => {
+            draining = runFork(drain)
+          })
+        }
+        return withdraw(entry)
+      })
+  })

@@ -1,0 +1,98 @@
+import type * as PgClient from "@effect/sql-pg/PgClient"
+import { type EventStore, EventStoreError, type StoreAdmin } from "@varve/core"
+import type * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import { bounded } from "./connection.ts"
+import { mapSqlError, open as openSchema } from "./migrate.ts"
+import { toStoreError } from "./sqlError.ts"
+import * as Store from "./store.ts"
+
+/** Documented at `Postgres.Options`. */
+export interface Options {
+  /** Schema that holds tables and functions: a letter or underscore in lower case, then up to 62 of those or digits. `varve` unless told. */
+  readonly schema?: string | undefined
+  /** Whether to create and upgrade the schema when the layer is built. True unless told. */
+  readonly migrate?: boolean | undefined
+  /**
+   * Whether processes tell each other of new events, over a connection that each keeps for it. It makes `wakeUps`
+   * emit for what other processes write; without it they poll. Not behind a transaction-mode pooler. False unless told.
+   */
+  readonly listen?: boolean | undefined
+  /** How long a batch of commits waits while another writer holds the lock. 5 seconds unless told. */
+  readonly lockTimeout?: Duration.Input | undefined
+  /** How long one call of the database may take, waiting for a connection included. 15 seconds unless told. */
+  readonly timeout?: Duration.Input | undefined
+  /** How long opening the store may take. 30 seconds unless told. */
+  readonly openTimeout?: Duration.Input | undefined
+}
+
+const refused = (what: string, expected: string, actual: string) =>
+  new EventStoreError.EventStoreError({
+    operation: "open",
+    reason: new EventStoreError.Refused({ what, expected, actual })
+  })
+
+const schemaPattern = /^[a-z_][a-z0-9_]{0,62}$/
+
+/** Where a database is, for errors: never its password. */
+const nameOf = (config: PgClient.PgClientConfig): string | EventStoreError.EventStoreError => {
+  if (config.stream !== undefined) return "embedded database"
+  let url: URL | undefined
+  if (config.url !== undefined) {
+    try {
+      url = new URL(Redacted.value(config.url))
+    } catch {
+      return refused("URL of the database", "postgres://user:password@host:port/database", "something else")
+    }
+  }
+  const host = config.path ?? config.host ?? (url?.hostname || "localhost")
+  const port = config.port ?? (url?.port || 5432)
+  const user = config.username ?? decodeURIComponent(url?.username ?? "")
+  const database = config.database ?? decodeURIComponent(url?.pathname.slice(1) ?? "")
+  return `database ${database || user || "of the user"} at ${host}:${port}${user === "" ? "" : ` for user ${user}`}`
+}
+
+/** Opens the store in a schema of a client's database: checks, migrates, and starts its queue. */
+export const open = (
+  client: PgClient.PgClient,
+  options: Options
+): Effect.Effect<
+  Context.Context<EventStore.EventStore | StoreAdmin.StoreAdmin>,
+  EventStoreError.EventStoreError,
+  Scope.Scope
+> =>
+  Effect.gen(function*() {
+    const schema = options.schema ?? "varve"
+    if (!schemaPattern.test(schema)) {
+      return yield* refused(
+        "name of the schema",
+        `one like ${schemaPattern.source}`,
+        JSON.stringify(schema).slice(0, 100)
+      )
+    }
+    const { maxConnections }: PgClient.PgPoolConfig = client.config
+    if (options.listen === true && maxConnections === 1) {
+      // The one that listens is kept for good, and none would be left.
+      return yield* refused("connections of the pool", "at least 2 where one listens", "1")
+    }
+    const name = nameOf(client.config)
+    if (typeof name !== "string") return yield* name
+    const quoted = `"${schema}"`
+    const inProcess = client.config.stream !== undefined
+    const meta = yield* openSchema(client, quoted, options.migrate ?? true).pipe(
+      Effect.mapError(mapSqlError(toStoreError("open", name))),
+      (self) => bounded(self, "open", Duration.fromInputUnsafe(options.openTimeout ?? "30 seconds"))
+    )
+    return yield* Store.make(client, {
+      schema: quoted,
+      storeId: meta.storeId,
+      lockTimeout: Duration.fromInputUnsafe(options.lockTimeout ?? "5 seconds"),
+      timeout: Duration.fromInputUnsafe(options.timeout ?? "15 seconds"),
+      // Nobody else has a database that runs in this process.
+      listen: options.listen === true && !inProcess,
+      yieldFirst: inProcess
+    })
+  })

@@ -1,0 +1,103 @@
+import type * as PgClient from "@effect/sql-pg/PgClient"
+import { type Commit, EventStoreError } from "@varve/core"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { Connection } from "effect/sql/SqlConnection"
+import type { SqlError } from "effect/sql/SqlError"
+import { appendSql, Batch, type Outcome } from "./batch.ts"
+import * as parameters from "./parameters.ts"
+import type { Settings } from "./settings.ts"
+import { toStoreError } from "./sqlError.ts"
+import { differs, findSql, isSame, readCommits } from "./storedCommits.ts"
+
+/** What the caller of an append gets. */
+export type Answer = Exit.Exit<Commit.Receipt, EventStoreError.EventStoreError>
+
+/** Sends commits to the database, in one statement. */
+export interface Sender {
+  /** On a connection of the pool. `commits` is asked when the connection is there. One answer a commit. */
+  readonly send: (
+    commits: () => ReadonlyArray<Commit.Encoded>,
+    check: boolean
+  ) => Effect.Effect<ReadonlyArray<Answer>, SqlError>
+  /** On a connection that the caller holds. */
+  readonly sendOn: (
+    connection: Connection,
+    commits: ReadonlyArray<Commit.Encoded>,
+    check: boolean
+  ) => Effect.Effect<ReadonlyArray<Answer>, SqlError>
+}
+
+const fail = (reason: EventStoreError.EventStoreError["reason"]): Answer =>
+  Exit.fail(new EventStoreError.EventStoreError({ operation: "append", reason }))
+
+export const make = (client: PgClient.PgClient, settings: Settings): Sender => {
+  const append = appendSql(settings.schema)
+  const find = findSql(settings.schema)
+  const waitMillis = Duration.toMillis(settings.lockTimeout)
+
+  /** Answers for commits whose ids are stored: the first receipt, or that the content is another. */
+  const findAgain = (
+    connection: Connection,
+    commits: ReadonlyArray<Commit.Encoded>
+  ): Effect.Effect<ReadonlyMap<Commit.Encoded, Answer>> =>
+    connection.executeValues(find, [parameters.uuids(commits.map(({ id }) => id)), parameters.bool(true)]).pipe(
+      Effect.map((rows) => {
+        const stored = readCommits(settings.storeId, rows)
+        return new Map(commits.map((commit) => {
+          const found = stored.get(commit.id)
+          const same = found !== undefined && isSame(found, commit)
+          return [commit, same ? Exit.succeed(found.receipt) : fail(differs(commit.id))] as const
+        }))
+      }),
+      // Nothing was written of these, whatever became of the look-up.
+      Effect.catch((error) => {
+        const answer = Exit.fail(toStoreError("append")(error))
+        return Effect.succeed(new Map(commits.map((commit) => [commit, answer] as const)))
+      })
+    )
+
+  const answersOf = (
+    connection: Connection,
+    commits: ReadonlyArray<Commit.Encoded>,
+    outcomes: ReadonlyArray<Outcome>
+  ): Effect.Effect<ReadonlyArray<Answer>> => {
+    const known = commits.filter((_, i) => outcomes[i]!._tag === "Known")
+    const answers = (again: ReadonlyMap<Commit.Encoded, Answer> | undefined): ReadonlyArray<Answer> =>
+      outcomes.map((outcome, i) => {
+        switch (outcome._tag) {
+          case "Written":
+            return Exit.succeed(outcome.receipt)
+          case "Conflict":
+            return fail(outcome.reason)
+          case "Known":
+            // `again` has an answer for each commit that is known.
+            return again!.get(commits[i]!)!
+        }
+      })
+    return known.length === 0
+      ? Effect.succeed(answers(undefined))
+      : Effect.map(findAgain(connection, known), answers)
+  }
+
+  const sendOn: Sender["sendOn"] = (connection, commits, check) =>
+    Effect.suspend(() => {
+      if (commits.length === 0) return Effect.succeed([])
+      const batch = new Batch(commits)
+      return Effect.flatMap(connection.executeValues(append, batch.parameters(check, waitMillis)), (rows) => {
+        const outcomes = batch.outcomes(settings.storeId, rows[0]!)
+        return outcomes instanceof EventStoreError.Refused
+          ? Effect.succeed(commits.map(() => fail(outcomes)))
+          : answersOf(connection, commits, outcomes)
+      })
+    })
+
+  return {
+    sendOn,
+    send: (commits, check) =>
+      Effect.scoped(
+        Effect.flatMap(client.reserve, (connection) => Effect.suspend(() => sendOn(connection, commits(), check)))
+      )
+  }
+}

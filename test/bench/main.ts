@@ -1,0 +1,15 @@
+/**
+ * Benchmarks. `npm run bench append`: commits a second at several numbers of callers, on a server and embedded.
+ */
+const benches: Record<string, () => Promise<{ readonly run: () => Promise<boolean> }>> = {
+  append: () => import("./append.ts")
+}
+
+const name = process.argv[2] ?? "append"
+const bench = benches[name]
+if (bench === undefined) {
+  console.error(`There is no benchmark ${name}. There are: ${Object.keys(benches).join(", ")}`)
+  process.exit(2)
+}
+const { run } = await bench()
+process.exitCode = await run() ? 0 : 1

@@ -1,0 +1,67 @@
+/**
+ * Programs of their own processes, that talk to a test in lines.
+ */
+import { Effect, type Scope } from "effect"
+import { spawn } from "node:child_process"
+import { createInterface } from "node:readline"
+
+export interface Program {
+  readonly pid: number
+  /** The next line it prints. Fails when it ends, or after 20 seconds. */
+  readonly line: Effect.Effect<string>
+  readonly send: (line: string) => Effect.Effect<void>
+  /** `kill -9`, and waits until it is gone. */
+  readonly kill: Effect.Effect<void>
+  /** Waits for its end. */
+  readonly exit: Effect.Effect<void>
+}
+
+const lineTimeout = "20 seconds"
+
+/** Runs a TypeScript file of `test/postgres/programs` until the scope closes. */
+export const start = (
+  file: string,
+  args: ReadonlyArray<string>,
+  options?: { readonly uid?: number; readonly gid?: number }
+): Effect.Effect<Program, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const path = new URL(`../postgres/programs/${file}`, import.meta.url).pathname
+      const child = spawn(process.execPath, ["--no-warnings", path, ...args], {
+        ...options,
+        stdio: ["pipe", "pipe", "pipe"]
+      })
+      const lines: Array<string> = []
+      let errors = ""
+      let ended = false
+      let wake = () => {}
+      createInterface({ input: child.stdout }).on("line", (line) => {
+        lines.push(line)
+        wake()
+      })
+      child.stderr.on("data", (chunk) => errors += chunk)
+      child.stdin.on("error", () => {})
+      child.once("close", () => {
+        ended = true
+        wake()
+      })
+      const until = (done: () => boolean) =>
+        Effect.callback<void>((resume) => {
+          if (done()) return resume(Effect.void)
+          wake = () => {
+            if (done()) resume(Effect.void)
+          }
+        }).pipe(Effect.timeout(lineTimeout), Effect.orDie)
+      const gone = until(() => ended)
+      return {
+        pid: child.pid!,
+        line: Effect.flatMap(until(() => lines.length > 0 || ended), () =>
+          lines.length > 0 ? Effect.succeed(lines.shift()!) : Effect.die(new Error(`${file} ended: ${errors}`))),
+        send: (line: string) =>
+          Effect.sync(() => void child.stdin.write(`${line}\n`)),
+        kill: Effect.flatMap(Effect.sync(() => child.kill("SIGKILL")), () => gone),
+        exit: gone
+      }
+    }),
+    (program) => program.kill
+  )
