@@ -187,6 +187,9 @@ const world = (plan: typeof Plan.Type, faults: typeof Faults.Type) =>
     }
     yield* control.faults(...faults)
     const told = yield* play(plan)
+    yield* control.faults()
+    // What is late arrives behind these.
+    for (const id of ["x", "y", "z"]) yield* Account.execute(Id.make(id), Open.make({ owner: id }))
     const stories = yield* Effect.forEach(ids, storyOf)
     const tags = told.map((one) => judge(one, stories))
     for (const [index, { balances, events }] of stories.entries()) {
@@ -194,7 +197,6 @@ const world = (plan: typeof Plan.Type, faults: typeof Faults.Type) =>
         version === 0 || balance >= 0 || events[version - 1]!.metadata.command === undefined
       ))
       // What the instances go on with is what is stored.
-      yield* control.faults()
       const { state, version } = yield* Account.execute(ids[index]!, Deposit.make({ cents: 1 }))
       assert.deepStrictEqual([version, state], [events.length + 1, active(balances.at(-1)! + 1)])
     }

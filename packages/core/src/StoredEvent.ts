@@ -6,6 +6,7 @@
 import type * as DateTime from "effect/DateTime"
 import * as Schema from "effect/Schema"
 import type { CommitId } from "./CommitId.ts"
+import * as json from "./internal/parse.ts"
 import type { StreamName } from "./StreamName.ts"
 
 /**
@@ -90,3 +91,12 @@ export interface StoredEvent {
  * @since 0.1.0
  */
 export const id = (commitId: CommitId, commitIndex: number): string => `${commitId}/${commitIndex}`
+
+/**
+ * Reads the JSON text of a payload or of metadata. For authors of stores: `JSON.parse` alone reads some keys wrong on
+ * some engines.
+ *
+ * @category stores
+ * @since 0.1.0
+ */
+export const parseJson: (text: string) => Schema.Json = json.parse

@@ -56,8 +56,9 @@ const storedEvent = ({ commit, erased, event, index, position, stream, version }
   position: StoredEvent.position(position),
   type: event.type,
   revision: event.revision,
-  payload: erased ? null : JSON.parse(event.payload),
-  metadata: JSON.parse(commit.metadata),
+  payload: erased ? null : StoredEvent.parseJson(event.payload),
+  // Encoded from metadata.
+  metadata: StoredEvent.parseJson(commit.metadata) as StoredEvent.EventMetadata,
   occurredAt: DateTime.makeUnsafe(event.occurredAt ?? commit.recordedAt),
   recordedAt: DateTime.makeUnsafe(commit.recordedAt)
 })

@@ -32,6 +32,7 @@ import * as Equal from "effect/Equal"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Event from "../Event.ts"
+import { parseJson } from "../StoredEvent.ts"
 import { type Broken, check, LawViolated, type Options, type Part, part } from "./internal/lawsCheck.ts"
 import { elsewhen } from "./internal/lawsClock.ts"
 import { print } from "./internal/lawsPrint.ts"
@@ -172,10 +173,7 @@ const messageOf = (thrown: unknown): string => thrown instanceof Error ? thrown.
 /** What is there after writing and reading. `undefined` has no text; whatever comes of it is not what was there. */
 const throughText = (payload: unknown): unknown => {
   const text: string | undefined = JSON.stringify(payload)
-  if (text === undefined) return undefined
-  const read: unknown = JSON.parse(text)
-  // An engine that reads another key than it wrote is not the event's fault (V8 13.6: nodejs/node#63785).
-  return JSON.stringify(read) === text ? read : payload
+  return text === undefined ? undefined : parseJson(text)
 }
 
 /**

@@ -37,8 +37,9 @@ export const decode = (
     position: Number(row[offset]) as StoredEvent.Position,
     type: row[offset + 4] as string,
     revision: Number(row[offset + 5]),
-    payload: payload === null ? null : JSON.parse(payload),
-    metadata: JSON.parse(row[offset + 7] as string),
+    payload: payload === null ? null : StoredEvent.parseJson(payload),
+    // Written from metadata by `append_1`, and protected since.
+    metadata: StoredEvent.parseJson(row[offset + 7] as string) as StoredEvent.EventMetadata,
     occurredAt: time(row[offset + 8]),
     recordedAt: time(row[offset + 9])
   }

@@ -79,6 +79,14 @@ const toJson = define(
   (t) => comeBack(t, [{ toJSON: "text", valueOf: null, length: 3 }, JSON.parse("{\"then\":{\"then\":1}}")])
 )
 
+const escapedKeys = define(
+  "keys that JSON escapes are not taken for each other",
+  (t) => {
+    const keys = ["\\", "\t", "\"", "\n", "é\t", "\\\\"]
+    return comeBack(t, [{}, ...keys.map((key) => ({ a: 1, [key]: 1, inner: [{ a: 1, [key]: "x\ty" }] }))])
+  }
+)
+
 const random = define(
   "any JSON that a store takes comes back exactly",
   Effect.fnUntraced(function*(t: Fixture) {
@@ -224,6 +232,7 @@ const wholeEvent = define(
 export const cases: ReadonlyArray<Definition> = [
   exact,
   toJson,
+  escapedKeys,
   random,
   copies,
   metadata,
