@@ -126,7 +126,7 @@ describe("data directory", () => {
       const nobody = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {}
       const program = yield* Program.start("embedded.ts", [dataDir], nobody)
       expect(yield* program.line).toBe(
-        `open: Refused: data directory ${dataDir}: expected a directory that this user may read and write, got permission denied`
+        `data directory ${dataDir}: expected a directory that this user may read and write, got permission denied`
       )
       fs.chmodSync(dataDir, 0o755)
     })), 60_000)
