@@ -51,6 +51,11 @@ export class EventStore extends Context.Service<EventStore, {
    * fingerprint is given and the stored commit has another, or none.
    */
   readonly findCommit: (id: CommitId, fingerprint?: string) => Effect.Effect<Option.Option<Receipt>, EventStoreError>
+  /**
+   * Whether the calling fiber is in a transaction of the program, which what it appends is part of, and can be rolled
+   * back with. Such commits are no ground for what others decide.
+   */
+  readonly enlisted: Effect.Effect<boolean>
   /** Emits when there may be something new. A hint: it may come late, twice, or never. Polling is the truth. */
   readonly wakeUps: Stream.Stream<void>
 }>()("@varve/core/EventStore") {}

@@ -230,7 +230,15 @@ export const make = Effect.gen(function*() {
 
   const head = Effect.sync(() => StoredEvent.position(log.length))
   return {
-    store: { append, readPage, readStreamPage, head, findCommit, wakeUps: Stream.fromPubSub(wakeUps) },
+    store: {
+      append,
+      readPage,
+      readStreamPage,
+      head,
+      findCommit,
+      enlisted: Effect.succeed(false),
+      wakeUps: Stream.fromPubSub(wakeUps)
+    },
     admin: {
       status: Effect.sync((): Status => ({
         storeId,

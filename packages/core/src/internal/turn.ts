@@ -6,10 +6,11 @@ import type { Commit, Receipt } from "../Commit.ts"
 import * as CommitId from "../CommitId.ts"
 import { EventStoreError, OutcomeUnknown } from "../EventStoreError.ts"
 import * as Limits from "../Limits.ts"
+import * as StreamName from "../StreamName.ts"
 import { type Decided, type Plan, plan, type Target } from "./decide.ts"
-import type { Instance, Outcome, Pending, Tip } from "./instance.ts"
+import { Instance, type Outcome, type Pending, type Tip } from "./instance.ts"
 import { foldStream, forget, instanceOf, type Loaded } from "./running.ts"
-import { type Failure, Located, pause, store, type Work } from "./work.ts"
+import { type Failure, Located, pause, type Request, store, type Work } from "./work.ts"
 
 /** A work that is at, or waits for, its turn. */
 interface Seated {
@@ -32,12 +33,22 @@ export type Turn =
 
 type Sent = Exclude<Turn, { readonly _tag: "Stored" } | Plan> | { readonly _tag: "Stored"; readonly receipt: Receipt }
 
-/** Finds the instances, so that everybody at work on one meets there. Made anew for every turn: idle ones are forgotten. */
-const seat = (work: Work): Seated => {
-  const targets = Arr.map(work.requests, (request): Target => ({
-    ...request,
-    instance: instanceOf(request.local, request.stream)
-  }))
+/**
+ * Finds the instances, so that everybody at work on one meets there. Made anew for every turn: idle ones are forgotten.
+ *
+ * Nobody meets in a transaction of the program: what is decided there may be rolled back, so it is not handed on, and
+ * what is handed on elsewhere is not waited for by somebody who holds the lock of the writers.
+ */
+const seat = (work: Work, enlisted: boolean): Seated => {
+  const own = new Map<string, Instance>()
+  const find = ({ local, stream }: Request): Instance => {
+    if (!enlisted) return instanceOf(local, stream)
+    const key = StreamName.format(stream)
+    const instance = own.get(key) ?? new Instance(key, stream)
+    own.set(key, instance)
+    return instance
+  }
+  const targets = Arr.map(work.requests, (request): Target => ({ ...request, instance: find(request) }))
   const instances = targets.length === 1
     ? [targets[0].instance]
     : Array.from(new Set(targets.map(({ instance }) => instance))).sort((a, b) => a.key < b.key ? -1 : 1)
@@ -208,8 +219,8 @@ const commit = (
 /** Takes the turn of every instance, decides, and hands the commit to the store. */
 export const turn = (work: Work): Effect.Effect<Turn, Failure> =>
   Effect.uninterruptibleMask((restore) =>
-    Effect.suspend(() => {
-      const seated = seat(work)
+    Effect.flatMap(store(work).enlisted, (enlisted) => {
+      const seated = seat(work, enlisted)
       const taken: Array<Instance> = []
       const prepared = Effect.andThen(acquire(seated, taken), prepare(seated))
       const held = Effect.onExit(restore(prepared), (exit) =>

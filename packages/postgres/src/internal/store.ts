@@ -98,6 +98,7 @@ const makeStore = (client: PgClient.PgClient, settings: Settings) =>
       readStreamPage: StreamPages.make(client, settings),
       head: head("head"),
       findCommit,
+      enlisted: Effect.withFiber((fiber) => Effect.succeed(currentTransaction(client, fiber.context) !== undefined)),
       wakeUps: Stream.fromPubSub(signals)
     })
   })
