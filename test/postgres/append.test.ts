@@ -148,6 +148,26 @@ const suite = (provide: <A, E>(self: Effect.Effect<A, E, TestServer.Provides>) =
       expect(yield* (yield* StoreAdmin.StoreAdmin).verify).toEqual([])
     })))
 
+  it.live("time of recording does not go back behind what a clock that was ahead has recorded", () =>
+    provide(Effect.gen(function*() {
+      const sql = yield* PgClient.PgClient
+      const store = yield* EventStore.EventStore
+      yield* store.append(commitOf(x, 0))
+      yield* sql`INSERT INTO varve.events SELECT position + 1, occurred_at, '2100-01-01T00:00:00.123Z',
+        gen_random_uuid(), version + 1, 0, revision, tenant, category, id, type, payload, metadata FROM varve.events`
+      const recorded = (receipt: Commit.Receipt) => new Date(receipt.recordedAt.epochMilliseconds).toISOString()
+      const alone = yield* store.append(commitOf(x, 2))
+      // In a batch in which one commit conflicts, too.
+      const [behind] = yield* Effect.all([store.append(commitOf(x, 3)), Effect.flip(store.append(commitOf(x, 3)))], {
+        concurrency: "unbounded"
+      })
+      expect([recorded(alone), recorded(behind)]).toEqual(Array(2).fill("2100-01-01T00:00:00.123Z"))
+      const { events } = yield* store.readPage({ after: 1 })
+      const times = events.map(({ recordedAt }) => new Date(recordedAt.epochMilliseconds).toISOString())
+      expect(times).toEqual(Array(3).fill("2100-01-01T00:00:00.123Z"))
+      expect(yield* (yield* StoreAdmin.StoreAdmin).verify).toEqual([])
+    })))
+
   it.live("a commit that the database cannot hold does not fail its neighbours", () =>
     provide(Effect.gen(function*() {
       const sql = yield* PgClient.PgClient

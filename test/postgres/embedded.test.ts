@@ -53,7 +53,8 @@ const snapshot = (directory: string): ReadonlyArray<string> =>
     .map((entry) => path.join(entry.parentPath, entry.name))
     .map((file) => fs.statSync(file).isFile() ? `${file}: ${fs.readFileSync(file, "utf8")}` : file)
 
-const locks = (directory: string) => fs.readdirSync(directory).filter((name) => name.startsWith("varve."))
+/** What is there for the time of an opening only. */
+const locks = (directory: string) => fs.readdirSync(directory).filter((name) => /^varve\.(?!embedded$)/.test(name))
 
 describe("data directory", () => {
   it.live("keeps the events from one opening to the next", () =>
@@ -111,9 +112,24 @@ describe("data directory", () => {
     Effect.scoped(Effect.gen(function*() {
       const dataDir = yield* directory
       fs.writeFileSync(path.join(dataDir, "PG_VERSION"), "18\n")
+      fs.writeFileSync(path.join(dataDir, "varve.embedded"), "")
       expect(yield* refusal(dataDir)).toMatchObject({ expected: "one that PGlite can open" })
       expect(locks(dataDir)).toEqual([])
     })), 60_000)
+
+  it.live(
+    "is refused when another PostgreSQL has made it, and left as it is",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const dataDir = yield* directory
+        // What PGlite would take for its own, and remove.
+        fs.writeFileSync(path.join(dataDir, "PG_VERSION"), "18\n")
+        fs.writeFileSync(path.join(dataDir, "postmaster.pid"), "4711\n")
+        expect((yield* refusal(dataDir)).actual).toBe("one of another PostgreSQL, left as it is")
+        expect(fs.readdirSync(dataDir).sort()).toEqual(["PG_VERSION", "postmaster.pid"])
+      })),
+    60_000
+  )
 
   it.live("is refused without permission", () =>
     Effect.scoped(Effect.gen(function*() {

@@ -161,3 +161,20 @@ describe.skipIf(TestServer.skipped !== undefined)("on a server", () => {
       )
   )
 })
+
+it.live("a time that no timer can hold is refused, and so is a schema that PostgreSQL keeps for itself", () =>
+  Effect.gen(function*() {
+    const wrong: ReadonlyArray<readonly [string, Postgres.Options]> = [
+      ["lockTimeout", { lockTimeout: "0 millis" }],
+      ["lockTimeout", { lockTimeout: "Infinity" }],
+      ["timeout", { timeout: "60 days" }],
+      ["openTimeout", { openTimeout: "100 micros" }],
+      ["name of the schema", { schema: "pg_varve" }],
+      ["name of the schema", { schema: "information_schema" }]
+    ]
+    for (const [what, options] of wrong) {
+      // Refused before anybody is asked: no server listens there.
+      const reason = reasonOf(yield* open({ host: "127.0.0.1", port: 1, ...options }))
+      expect([reason._tag, reason.what]).toEqual(["Refused", what])
+    }
+  }))

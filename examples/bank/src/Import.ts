@@ -202,6 +202,7 @@ const counted = (count: number, what: string) => `${count} ${what}${count === 1 
 /** Imports a file and tells what has become of it. Fails when a line was left out. */
 export const importFile = Effect.fnUntraced(function*(path: string, bytes: Stream.Stream<Uint8Array, Failed>) {
   const { added, alreadyThere, bad, equal, lines } = yield* run(bytes, Console.error).pipe(
+    Effect.onInterrupt(() => Console.error(`${path}: stopped. Import it again: nothing is stored twice`)),
     Effect.mapError((error) =>
       error._tag === "Failed"
         ? new Failed({ message: error.message.startsWith(path) ? error.message : `${path}: ${error.message}` })

@@ -229,8 +229,11 @@ class Streams {
 const checkExpected = (what: string, expected: Expected): Refused | undefined => {
   if (expected === "any" || expected === "exists") return undefined
   if (typeof expected === "number") return check.int(what, expected, 0, 2_147_483_647)
-  // The types ask for no more than this; a program without types may come with anything.
-  const { commitId, version } = Object(expected) as Exclude<typeof expected, string | number>
+  if (typeof expected !== "object" || expected === null) {
+    const words = "a version, \"any\", \"exists\", or a version and its commit"
+    return new Refused({ what, expected: words, actual: check.show(expected) })
+  }
+  const { commitId, version } = expected
   return check.int(what, version, 1, 2_147_483_647) ?? check.commitId(`commit of the ${what}`, commitId)
 }
 

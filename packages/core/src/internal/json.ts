@@ -26,9 +26,15 @@ const kindOf = (value: object): string => {
     : "an object with a prototype of its own"
 }
 
+/** `JSON.stringify` calls it, also where it is not among the keys. */
+const checkToJson = (value: object): void => {
+  if ("toJSON" in value && typeof value.toJSON === "function") throw new NotJson("plain data", "a toJSON function")
+}
+
 const checkObject = (value: object, depth: number): boolean => {
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype !== Object.prototype && prototype !== null) throw new NotJson("a plain object", kindOf(value))
+  checkToJson(value)
   if (Object.getOwnPropertySymbols(value).length > 0) throw new NotJson("string keys", "a symbol key")
   let plain = true
   for (const key of Object.keys(value)) {
@@ -46,6 +52,7 @@ const checkObject = (value: object, depth: number): boolean => {
 
 const checkArray = (value: ReadonlyArray<unknown>, depth: number): boolean => {
   if (Object.getPrototypeOf(value) !== Array.prototype) throw new NotJson("a plain array", kindOf(value))
+  checkToJson(value)
   // JSON writes the elements only: a hole is not undefined to it, and another property is nothing.
   if (Object.keys(value).length !== value.length) throw new NotJson("elements only", "a hole, or another property")
   let plain = true

@@ -220,10 +220,9 @@ export const make = Effect.gen(function*() {
     readonly to: number
   }) {
     const wrong = check.stream(stream) ?? check.int("first version to erase", from, 1, Number.MAX_SAFE_INTEGER)
+      ?? check.int("last version to erase", to, 0, Number.MAX_SAFE_INTEGER)
     if (wrong !== undefined) return yield* refuse("admin")(wrong)
-    const rows = (streams.get(StreamName.format(stream)) ?? []).slice(from - 1, Math.max(to, 0)).filter((row) =>
-      !row.erased
-    )
+    const rows = (streams.get(StreamName.format(stream)) ?? []).slice(from - 1, to).filter((row) => !row.erased)
     for (const row of rows) row.erased = true
     return rows.length
   })

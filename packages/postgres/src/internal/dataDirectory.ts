@@ -8,6 +8,9 @@ import * as path from "node:path"
 /** Present while a directory that was empty is being filled: what a process that died left behind is thrown away. */
 const initialising = "varve.initialising"
 
+/** Present in a directory that an embedded store has filled: a cluster of a server has the same files otherwise. */
+const mark = "varve.embedded"
+
 /** `varve.PID.START.HOST.lock`: everything is in the name, so that a claim is whole from the moment it exists. */
 const claimPattern = /^varve\.(\d+)\.(\d+)\.([A-Za-z0-9_-]*)\.lock$/
 
@@ -33,6 +36,8 @@ const failed = (directory: string, error: unknown): EventStoreError.EventStoreEr
       return refused(directory, "a directory", "a file, there or on the way there")
     case "ENOENT":
       return refused(directory, "a directory that can be made", "its parent takes none")
+    case "ERR_INVALID_ARG_VALUE":
+      return refused(directory, "a path without U+0000", "one with it")
     case "ENOSPC":
       return refused(directory, "room on its disk", "the disk is full")
     default:
@@ -95,14 +100,15 @@ const make = (directory: string): void => {
   }
 }
 
-/** Fails unless the directory is missing, empty, or one of PGlite. Changes nothing. */
+/** Fails unless the directory is missing, empty, or one that an embedded store has made. Changes nothing. */
 const check = (directory: string): EventStoreError.EventStoreError | undefined => {
   const stat = fs.statSync(directory, { throwIfNoEntry: false })
   if (stat === undefined) return undefined
   if (!stat.isDirectory()) return refused(directory, "a directory", "a file")
   const names = fs.readdirSync(directory).filter((name) => !claimPattern.test(name))
-  return names.length === 0 || names.includes("PG_VERSION") || names.includes(initialising)
-    ? undefined
+  if (names.length === 0 || names.includes(mark) || names.includes(initialising)) return undefined
+  return names.includes("PG_VERSION")
+    ? refused(directory, "an empty directory, or one of an embedded store", "one of another PostgreSQL, left as it is")
     : refused(
       directory,
       "an empty directory, or one of an embedded store",
@@ -163,7 +169,7 @@ export const acquire = (
         const file = claim(directory)
         if (typeof file !== "string") return file
         removeRemains(directory)
-        if (!fs.existsSync(path.join(directory, "PG_VERSION"))) fs.writeFileSync(path.join(directory, initialising), "")
+        if (!fs.existsSync(path.join(directory, mark))) fs.writeFileSync(path.join(directory, initialising), "")
         return file
       } catch (error) {
         return failed(directory, error)
@@ -177,6 +183,9 @@ export const acquire = (
       (file) => Effect.sync(() => fs.rmSync(file, { force: true }))
     ).pipe(Effect.as({
       directory,
-      filled: () => fs.rmSync(path.join(directory, initialising), { force: true })
+      filled: () => {
+        fs.writeFileSync(path.join(directory, mark), "")
+        fs.rmSync(path.join(directory, initialising), { force: true })
+      }
     }))
   })

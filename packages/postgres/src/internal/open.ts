@@ -21,9 +21,14 @@ export interface Options {
    * emit for what other processes write; without it they poll. Not behind a transaction-mode pooler. False unless told.
    */
   readonly listen?: boolean | undefined
-  /** How long a batch of commits waits while another writer holds the lock. 5 seconds unless told. */
+  /** How long a batch of commits waits while another writer holds the lock. 5 seconds unless told; above `timeout`, that
+   * is what ends the wait, and the outcome is unknown. */
   readonly lockTimeout?: Duration.Input | undefined
-  /** How long one call of the database may take, waiting for a connection included. 15 seconds unless told. */
+  /**
+   * How long one call of the database may take, waiting for a connection included. 15 seconds unless told. Giving up on
+   * a connection that has fallen silent takes some seconds more. Inside of a transaction of the program, a connection
+   * that falls silent is the program's: nothing bounds it here.
+   */
   readonly timeout?: Duration.Input | undefined
   /** How long opening the store may take. 30 seconds unless told. */
   readonly openTimeout?: Duration.Input | undefined
@@ -35,7 +40,20 @@ const refused = (what: string, expected: string, actual: string) =>
     reason: new EventStoreError.Refused({ what, expected, actual })
   })
 
-const schemaPattern = /^[a-z_][a-z0-9_]{0,62}$/
+/** What PostgreSQL keeps for itself is left to it. */
+const schemaPattern = /^(?!pg_|information_schema$)[a-z_][a-z0-9_]{0,62}$/
+
+/** Times that a timer and the server's settings can hold; 0 would mean for ever to the server. */
+const checkTimes = ({ lockTimeout, openTimeout, timeout }: {
+  readonly [name in "lockTimeout" | "openTimeout" | "timeout"]: Duration.Duration
+}): EventStoreError.EventStoreError | undefined => {
+  const most = Duration.hours(24)
+  const least = Duration.millis(1)
+  for (const [name, time] of Object.entries({ lockTimeout, openTimeout, timeout })) {
+    if (Duration.isGreaterThanOrEqualTo(time, least) && Duration.isLessThanOrEqualTo(time, most)) continue
+    return refused(name, `1 ms to ${Duration.format(most)}`, Duration.format(time))
+  }
+}
 
 /** Where a database is, for errors: never its password. */
 const nameOf = (config: PgClient.PgClientConfig): string | EventStoreError.EventStoreError => {
@@ -78,19 +96,26 @@ export const open = (
       // The one that listens is kept for good, and none would be left.
       return yield* refused("connections of the pool", "at least 2 where one listens", "1")
     }
+    const times = {
+      lockTimeout: Duration.fromInputUnsafe(options.lockTimeout ?? "5 seconds"),
+      timeout: Duration.fromInputUnsafe(options.timeout ?? "15 seconds"),
+      openTimeout: Duration.fromInputUnsafe(options.openTimeout ?? "30 seconds")
+    }
+    const wrong = checkTimes(times)
+    if (wrong !== undefined) return yield* wrong
     const name = nameOf(client.config)
     if (typeof name !== "string") return yield* name
     const quoted = `"${schema}"`
     const inProcess = client.config.stream !== undefined
     const meta = yield* openSchema(client, quoted, options.migrate ?? true).pipe(
       Effect.mapError(mapSqlError(toStoreError("open", name))),
-      (self) => bounded(self, "open", Duration.fromInputUnsafe(options.openTimeout ?? "30 seconds"))
+      (self) => bounded(self, "open", times.openTimeout)
     )
     return yield* Store.make(client, {
       schema: quoted,
       storeId: meta.storeId,
-      lockTimeout: Duration.fromInputUnsafe(options.lockTimeout ?? "5 seconds"),
-      timeout: Duration.fromInputUnsafe(options.timeout ?? "15 seconds"),
+      lockTimeout: times.lockTimeout,
+      timeout: times.timeout,
       // Nobody else has a database that runs in this process.
       listen: options.listen === true && !inProcess,
       yieldFirst: inProcess

@@ -8,7 +8,6 @@ import type { SqlError } from "effect/sql/SqlError"
 import { appendSql, Batch, type Outcome } from "./batch.ts"
 import * as parameters from "./parameters.ts"
 import type { Settings } from "./settings.ts"
-import { toStoreError } from "./sqlError.ts"
 import { differs, findSql, isSame, readCommits } from "./storedCommits.ts"
 
 /** What the caller of an append gets. */
@@ -35,7 +34,8 @@ const fail = (reason: EventStoreError.EventStoreError["reason"]): Answer =>
 export const make = (client: PgClient.PgClient, settings: Settings): Sender => {
   const append = appendSql(settings.schema)
   const find = findSql(settings.schema)
-  const waitMillis = Duration.toMillis(settings.lockTimeout)
+  // `open` has checked the range; the server takes whole milliseconds.
+  const waitMillis = Math.ceil(Duration.toMillis(settings.lockTimeout))
 
   /** Answers for commits whose ids are stored: the first receipt, or that the content is another. */
   const findAgain = (
@@ -51,11 +51,16 @@ export const make = (client: PgClient.PgClient, settings: Settings): Sender => {
           return [commit, same ? Exit.succeed(found.receipt) : fail(differs(commit.id))] as const
         }))
       }),
-      // Nothing was written of these, whatever became of the look-up.
-      Effect.catch((error) => {
-        const answer = Exit.fail(toStoreError("append")(error))
-        return Effect.succeed(new Map(commits.map((commit) => [commit, answer] as const)))
-      })
+      // Something is stored under these ids. Whether it is the same, who asks again will hear.
+      Effect.catch(() =>
+        Effect.succeed(
+          new Map(
+            commits.map((commit) =>
+              [commit, fail(new EventStoreError.OutcomeUnknown({ commitId: commit.id }))] as const
+            )
+          )
+        )
+      )
     )
 
   const answersOf = (

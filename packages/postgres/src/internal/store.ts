@@ -69,7 +69,7 @@ const makeStore = (client: PgClient.PgClient, settings: Settings) =>
     const findCommit = Effect.fnUntraced(function*(id: CommitId.CommitId, fingerprint?: string) {
       // From a program without types. PostgreSQL takes other spellings of a UUID as well, and fails on the rest.
       if (!CommitId.is(id)) {
-        const actual = String(id).slice(0, 100)
+        const actual = JSON.stringify(id)?.slice(0, 100) ?? "undefined"
         return yield* refuse(
           "findCommit",
           new EventStoreError.Refused({ what: "commit id", expected: "a UUID in lower case", actual })
@@ -122,11 +122,12 @@ const makeAdmin = (client: PgClient.PgClient, settings: Settings, store: EventSt
   }) {
     const range = Page.streamRange({ stream })
     if (range instanceof EventStoreError.Refused) return yield* refuse("admin", range)
-    if (!Number.isSafeInteger(from) || from < 1) {
-      const expected = `a whole number from 1 to ${Number.MAX_SAFE_INTEGER}`
+    for (const [what, version, least] of [["first", from, 1], ["last", to, 0]] as const) {
+      if (Number.isSafeInteger(version) && version >= least) continue
+      const expected = `a whole number from ${least} to ${Number.MAX_SAFE_INTEGER}`
       return yield* refuse(
         "admin",
-        new EventStoreError.Refused({ what: "first version to erase", expected, actual: `${from}` })
+        new EventStoreError.Refused({ what: `${what} version to erase`, expected, actual: `${version}` })
       )
     }
     const { int, text, version } = parameters
@@ -135,7 +136,7 @@ const makeAdmin = (client: PgClient.PgClient, settings: Settings, store: EventSt
       text(stream.category),
       text(stream.id),
       int(version(from)),
-      int(version(Math.max(to, 0)))
+      int(version(to))
     ]
     const [row] = yield* query(client, "admin", timeout, eraseSql, params)
     return Number(row![0])

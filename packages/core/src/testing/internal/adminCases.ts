@@ -47,6 +47,8 @@ const counts = define(
     yield* t.equal("payloads", payloads, [null, null, null, { n: 3 }, { n: 4 }, null])
     yield* t.refused("from 0", erase(0, 1))
     yield* t.refused("from 1.5", erase(1.5, 2))
+    yield* t.refused("to 1.5", erase(1, 1.5))
+    yield* t.refused("to NaN", erase(1, NaN))
     yield* t.refused("of a stream that cannot be", t.admin.erase({ stream: t.stream(""), from: 1, to: 1 }))
     yield* t.equal("payloads after refusals", (yield* t.events(stream)).map(({ payload }) => payload), payloads)
   }),

@@ -271,6 +271,7 @@ const notJson: ReadonlyArray<readonly [string, unknown]> = [
   ],
   ["an object with toJSON", { toJSON: () => 1 }],
   ["a symbol key", { [Symbol("s")]: 1 }],
+  ["a toJSON that is not enumerable", Object.defineProperty({ t: 1 }, "toJSON", { value: () => ({ z: 9 }) })],
   ["the key __proto__", JSON.parse("{\"__proto__\":1}")],
   ["a sparse array", new Array(2)],
   ["an array with a property", Object.assign([1], { more: 2 })],
