@@ -93,7 +93,12 @@ const recover = (work: Work, self: Conclusion): Conclusion =>
       reason._tag === "Die"
       || (reason._tag === "Fail" && reason.error instanceof EventStoreError && reason.error.reason._tag === "Refused")
     )
-    return again && !Cause.hasInterrupts(cause) ? unlessStored(work, Effect.failCause(cause)) : Effect.failCause(cause)
+    if (!again || Cause.hasInterrupts(cause)) return Effect.failCause(cause)
+    const found = unlessStored(work, Effect.failCause(cause))
+    // Who dies may have written before: a failed look-up must not say that nothing was written.
+    return Cause.hasDies(cause)
+      ? Effect.catchReason(found, "EventStoreError", "Unavailable", () => Effect.failCause(cause))
+      : found
   })
 
 /** Names the instance that an error is about. */

@@ -2,5 +2,6 @@
  * @since 0.1.0
  */
 export * as EventStoreContract from "./EventStoreContract.ts"
+export * as EventStoreFaults from "./EventStoreFaults.ts"
 export * as Laws from "./Laws.ts"
 export * as Scenario from "./Scenario.ts"

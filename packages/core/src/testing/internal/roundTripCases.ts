@@ -32,6 +32,7 @@ const odd: ReadonlyArray<Schema.Json> = [
   0,
   -0,
   [-0, { zero: -0 }],
+  [-0, { zero: -0, one: 1 }, 1],
   Number.MAX_SAFE_INTEGER,
   2 ** 53 + 2,
   -(2 ** 63),
