@@ -12,6 +12,8 @@ export type Failed = EventStoreError.EventStoreError
 /** A store that is wrong in one way. */
 export interface WrongStore {
   readonly name: string
+  /** Where a real system was wrong in this way: the system and its issue or pull request, on GitHub. */
+  readonly reference?: string
   readonly layer: Layer.Layer<EventStore.EventStore | StoreAdmin.StoreAdmin>
 }
 
@@ -31,6 +33,9 @@ export const wrong = (name: string, change: (store: Store, admin: Admin) => Part
     )
   })).pipe(Layer.provide(EventStore.layerMemory))
 })
+
+/** A store that is wrong as a real one once was. */
+export const met = (reference: string, store: WrongStore): WrongStore => ({ ...store, reference })
 
 /** Changes commits on their way in. */
 export const wrongIn = (name: string, change: (commit: Commit.Commit) => Commit.Commit): WrongStore =>

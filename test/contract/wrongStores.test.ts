@@ -1,29 +1,11 @@
 import { describe, it } from "@effect/vitest"
-import { EventStore } from "@varve/core"
 import { EventStoreContract } from "@varve/core/testing"
 import { Effect } from "effect"
 import { expect } from "vitest"
+import { judge, soundCases } from "./judge.ts"
 import { wrongStores } from "./wrongStores.ts"
 
-type Case = EventStoreContract.Case
-
-const failureOf = ({ effect }: Case) => effect.pipe(Effect.as(undefined), Effect.catch(Effect.succeed))
-
-/** Cases that the reference passes: only these tell anything about another store. */
-const sound = Effect.filter(
-  EventStoreContract.cases,
-  (one) => Effect.map(failureOf(one), (failure) => failure === undefined)
-)
-  .pipe(Effect.provide(EventStore.layerMemory), Effect.cached, Effect.runSync)
-
-/** The first case that a store fails. One is enough to tell a wrong store. */
-const firstFailure = Effect.gen(function*() {
-  for (const one of yield* sound) {
-    const failure = yield* failureOf(one)
-    if (failure !== undefined) return failure
-  }
-  return undefined
-})
+const sound = Effect.runSync(Effect.cached(soundCases))
 
 describe("EventStoreContract kills", () => {
   it.live("none of the reference", () =>
@@ -35,7 +17,7 @@ describe("EventStoreContract kills", () => {
   for (const { layer, name } of wrongStores) {
     it.live(`a store that ${name}`, () =>
       Effect.gen(function*() {
-        const failure = yield* Effect.provide(firstFailure, layer)
+        const failure = yield* Effect.provide(Effect.flatMap(sound, judge), layer)
         expect(failure, `no case fails on a store that ${name}`).toBeInstanceOf(EventStoreContract.ContractFailure)
         console.log(`a store that ${name}: killed by "${failure?.case}"`)
       }), 120_000)

@@ -6,6 +6,7 @@ import { Deferred, Effect, Option } from "effect"
 import {
   conflictsAs,
   type Failed,
+  met,
   versionOf,
   wrong,
   wrongExpected,
@@ -19,7 +20,10 @@ import {
 
 const expectations: ReadonlyArray<WrongStore> = [
   wrongExpected("takes 0 for \"any\"", (expected) => expected === 0 ? "any" : expected),
-  wrongExpected("takes every version for \"any\"", (expected) => typeof expected === "number" ? "any" : expected),
+  met(
+    "Marten #2864",
+    wrongExpected("takes every version for \"any\"", (expected) => typeof expected === "number" ? "any" : expected)
+  ),
   wrongExpected("takes \"exists\" for \"any\"", (expected) => expected === "exists" ? "any" : expected),
   wrongExpected(
     "takes an expected commit for its version",
@@ -52,18 +56,21 @@ const expectations: ReadonlyArray<WrongStore> = [
     "calls a conflict unavailable",
     ({ message }) => new EventStoreError.Unavailable({ what: "append", expected: "no conflict", actual: message })
   ),
-  wrong("looks first and writes later", (store) => ({
-    store: {
-      append: (commit) =>
-        Effect.gen(function*() {
-          const [only] = commit.writes
-          if (commit.writes.length > 1 || typeof only.expected !== "number") return yield* store.append(commit)
-          if ((yield* versionOf(store, only.stream)) !== only.expected) return yield* store.append(commit)
-          yield* Effect.yieldNow
-          return yield* store.append({ ...commit, writes: [{ ...only, expected: "any" }] })
-        })
-    }
-  })),
+  met(
+    "commanded/eventstore #201",
+    wrong("looks first and writes later", (store) => ({
+      store: {
+        append: (commit) =>
+          Effect.gen(function*() {
+            const [only] = commit.writes
+            if (commit.writes.length > 1 || typeof only.expected !== "number") return yield* store.append(commit)
+            if ((yield* versionOf(store, only.stream)) !== only.expected) return yield* store.append(commit)
+            yield* Effect.yieldNow
+            return yield* store.append({ ...commit, writes: [{ ...only, expected: "any" }] })
+          })
+      }
+    }))
+  ),
   wrong("judges checks before the commit has its turn", (store) => ({
     store: {
       append: (commit) =>
@@ -138,16 +145,19 @@ const sharing: ReadonlyArray<WrongStore> = [
 ]
 
 const atomicity: ReadonlyArray<WrongStore> = [
-  wrong("writes half commits when a later part does not fit", (store) => ({
-    store: {
-      append: (commit) =>
-        Effect.catch(store.append(commit), (error) => {
-          const [first, ...others] = commit.writes
-          if (error.reason._tag !== "Conflict" || others.length === 0) return Effect.fail(error)
-          return Effect.andThen(Effect.ignore(store.append({ writes: [first] })), Effect.fail(error))
-        })
-    }
-  })),
+  met(
+    "Akka #15377, Akka.Persistence.MongoDB #186",
+    wrong("writes half commits when a later part does not fit", (store) => ({
+      store: {
+        append: (commit) =>
+          Effect.catch(store.append(commit), (error) => {
+            const [first, ...others] = commit.writes
+            if (error.reason._tag !== "Conflict" || others.length === 0) return Effect.fail(error)
+            return Effect.andThen(Effect.ignore(store.append({ writes: [first] })), Effect.fail(error))
+          })
+      }
+    }))
+  ),
   wrong("writes a commit in two steps that an interruption comes between", (store) => ({
     store: {
       append: (commit) =>
@@ -175,31 +185,40 @@ const atomicity: ReadonlyArray<WrongStore> = [
 ]
 
 const idempotence: ReadonlyArray<WrongStore> = [
-  wrong("appends again what is sent again", (store) => ({
-    store: { append: (commit) => store.append({ ...commit, id: undefined }) }
-  })),
-  wrong("takes whatever comes with a known id for the same", (store) => ({
-    store: {
-      append: (commit) =>
-        Effect.gen(function*() {
-          const known = commit.id === undefined ? Option.none() : yield* store.findCommit(commit.id)
-          return Option.isSome(known) ? known.value : yield* store.append(commit)
-        })
-    }
-  })),
-  wrong("judges expectations before it knows the commit", (store) => ({
-    store: {
-      append: (commit) =>
-        Effect.gen(function*() {
-          if (Commit.encode(commit) instanceof EventStoreError.Refused) return yield* store.append(commit)
-          const [{ expected, stream }] = commit.writes
-          const actual = yield* versionOf(store, stream)
-          if (typeof expected !== "number" || expected === actual) return yield* store.append(commit)
-          const reason = new EventStoreError.Conflict({ stream, expected, actual })
-          return yield* new EventStoreError.EventStoreError({ operation: "append", reason })
-        })
-    }
-  })),
+  met(
+    "KurrentDB #1949, #2274",
+    wrong("appends again what is sent again", (store) => ({
+      store: { append: (commit) => store.append({ ...commit, id: undefined }) }
+    }))
+  ),
+  met(
+    "KurrentDB #1949: the id alone was compared",
+    wrong("takes whatever comes with a known id for the same", (store) => ({
+      store: {
+        append: (commit) =>
+          Effect.gen(function*() {
+            const known = commit.id === undefined ? Option.none() : yield* store.findCommit(commit.id)
+            return Option.isSome(known) ? known.value : yield* store.append(commit)
+          })
+      }
+    }))
+  ),
+  met(
+    "KurrentDB #1970",
+    wrong("judges expectations before it knows the commit", (store) => ({
+      store: {
+        append: (commit) =>
+          Effect.gen(function*() {
+            if (Commit.encode(commit) instanceof EventStoreError.Refused) return yield* store.append(commit)
+            const [{ expected, stream }] = commit.writes
+            const actual = yield* versionOf(store, stream)
+            if (typeof expected !== "number" || expected === actual) return yield* store.append(commit)
+            const reason = new EventStoreError.Conflict({ stream, expected, actual })
+            return yield* new EventStoreError.EventStoreError({ operation: "append", reason })
+          })
+      }
+    }))
+  ),
   wrong("looks a commit up and appends it later", (store) => {
     const known = new Map<string, Commit.Receipt>()
     return {
@@ -276,9 +295,15 @@ const idempotence: ReadonlyArray<WrongStore> = [
 ]
 
 const names: ReadonlyArray<WrongStore> = [
-  wrongName("ignores tenants", (stream) => ({ ...stream, tenant: "" })),
-  wrongName("writes ids in lower case", (stream) => ({ ...stream, id: stream.id.toLowerCase() })),
-  wrongName("trims ids", (stream) => ({ ...stream, id: stream.id.trim() === "" ? stream.id : stream.id.trim() })),
+  met("Marten #2150", wrongName("ignores tenants", (stream) => ({ ...stream, tenant: "" }))),
+  met(
+    "actor-ts #707: collations that ignore case",
+    wrongName("writes ids in lower case", (stream) => ({ ...stream, id: stream.id.toLowerCase() }))
+  ),
+  met(
+    "actor-ts #707: collations that pad with spaces",
+    wrongName("trims ids", (stream) => ({ ...stream, id: stream.id.trim() === "" ? stream.id : stream.id.trim() }))
+  ),
   wrongName("normalises ids", (stream) => ({ ...stream, id: stream.id.normalize("NFC") })),
   wrongName("decodes ids", (stream) => ({ ...stream, id: stream.id.replaceAll("%40", "@") })),
   wrongName(

@@ -40,6 +40,8 @@ export class Control extends Context.Service<Control, {
   readonly reads: (count: number) => Effect.Effect<void>
   /** Appends that were let through, whatever came of them. */
   readonly sent: Effect.Effect<number>
+  /** How many appends wait. */
+  readonly queued: Effect.Effect<number>
   /** The store behind the network. */
   readonly behind: EventStore.EventStore["Service"]
 }>()("test/core/ControlledStore") {}
@@ -181,7 +183,8 @@ const make = (foreign: ForeignEvent) =>
           reads = 0
         }),
       reads: (count) => signal.until(() => reads >= count),
-      sent: Effect.sync(() => sent)
+      sent: Effect.sync(() => sent),
+      queued: Effect.sync(() => queue.length)
     }))
   })
 

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Aggregate, Command, Decision, Event, EventStore, Upcaster } from "@varve/core"
-import { Cause, Effect, Exit, Layer, Schema } from "effect"
+import { Aggregate, Command, CommitId, Decision, Event, EventStore, EventStoreError, Upcaster } from "@varve/core"
+import { Cause, Effect, Exit, Layer, Option, Schema } from "effect"
 
 class Counted extends Event.make("Counted", {
   by: Schema.Int.check(Schema.isGreaterThan(0)),
@@ -20,7 +20,10 @@ class Counter extends Aggregate.make("Counter", {
 }).decider({
   initial: 0,
   decide: {
-    Count: ({ by, note }) => Decision.accept({ _tag: "Counted" as const, by, ...(note !== undefined && { note }) }),
+    Count: ({ by, note }, total) => {
+      if (total >= 100) throw new Error("decide fell over")
+      return Decision.accept({ _tag: "Counted" as const, by, ...(note !== undefined && { note }) })
+    },
     Fail: ({ where }) => {
       if (where === "decide") throw new Error("decide fell over")
       if (where === "foreign") return Decision.accept(Foreign.make({}) as never)
@@ -103,4 +106,46 @@ describe("a definition that throws", () => {
         assert.deepStrictEqual(yield* Counter.load("a"), { state: 90, version: 90 })
       }).pipe(Effect.provide(layer)))
   }
+})
+
+describe("a command that falls over, and was accepted under its id before", () => {
+  it.effect("has the outcome that it had then", () =>
+    Effect.gen(function*() {
+      const commitId = CommitId.generateUnsafe()
+      const command = Counter.execute("a", Count.make({ by: 100 }), { commitId })
+      yield* command
+      const again = yield* command
+      assert.deepStrictEqual([again.state, again.version], [100, 1])
+      assert.isTrue(Option.getOrThrow(again.receipt).replayed)
+      // Under another id it is what it is.
+      assert.isTrue(Cause.hasDies(yield* Effect.flip(Effect.sandbox(count(1)))))
+    }).pipe(Effect.provide(layer)))
+
+  // Of what died before, nobody knows what it has written; of what is refused, it is known that nothing is.
+  const unlookable = EventStore.EventStore.use((store) =>
+    Effect.succeed({
+      ...store,
+      findCommit: () =>
+        Effect.fail(
+          new EventStoreError.EventStoreError({
+            operation: "findCommit",
+            reason: new EventStoreError.Unavailable({ what: "store", expected: "an answer", actual: "none" })
+          })
+        )
+    })
+  )
+
+  it.effect("is what it is when it cannot be looked up, and what is refused is not known", () =>
+    Effect.gen(function*() {
+      const options = { commitId: CommitId.generateUnsafe() }
+      const died = yield* Effect.flip(Effect.sandbox(Counter.execute("a", Fail.make({ where: "decide" }), options)))
+      assert.isTrue(Cause.hasDies(died))
+      const refused = yield* Effect.flip(Counter.execute("a", Fail.make({ where: "foreign" }), options))
+      assert.strictEqual(refused.reason._tag, "Unavailable")
+    }).pipe(Effect.provide(
+      Counter.layer.pipe(
+        Layer.provide(Layer.effect(EventStore.EventStore, unlookable)),
+        Layer.provide(Layer.mergeAll(EventStore.layerMemory, Upcaster.layer()))
+      )
+    )))
 })

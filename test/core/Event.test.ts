@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Event } from "@varve/core"
-import { DateTime, Effect, Option, Result, Schema } from "effect"
+import { DateTime, Effect, Option, Result, Schema, SchemaGetter } from "effect"
 
 /** What a function throws: as text. */
 const thrown = (f: () => unknown): string => {
@@ -239,6 +239,17 @@ describe("Event.encode", () => {
     const encoded = Event.encode(Deposited, { _tag: "Deposited", cents: 0, currency: "EUR" })
     assert.isTrue(Result.isFailure(encoded))
     if (Result.isFailure(encoded)) assert.match(encoded.failure.message, /greater than 0/)
+  })
+
+  it("lets a codec that throws be a defect, not an event that does not fit", () => {
+    const Throws = Schema.String.pipe(Schema.decodeTo(Schema.String, {
+      decode: SchemaGetter.passthrough(),
+      encode: SchemaGetter.transform(() => {
+        throw new TypeError("broken codec")
+      })
+    }))
+    class Broken extends Event.make("Broken", { text: Throws }) {}
+    assert.throws(() => Event.encode(Broken, Broken.make({ text: "a" })))
   })
 
   it("leaves the event as it was", () => {

@@ -2,7 +2,7 @@ import { PgClient } from "@effect/sql-pg"
 import { describe, expect, it } from "@effect/vitest"
 import { Commit, CommitId, EventStore, EventStoreError, Limits, StoreAdmin, StreamName } from "@varve/core"
 import { Postgres } from "@varve/postgres"
-import { Effect, Exit, Fiber, Layer, Redacted, Stream } from "effect"
+import { DateTime, Effect, Exit, Fiber, Layer, Redacted, Stream } from "effect"
 import { appendSql, Batch } from "../../packages/postgres/src/internal/batch.ts"
 import * as Locks from "../support/Locks.ts"
 import * as TestServer from "../support/TestServer.ts"
@@ -146,6 +146,15 @@ const suite = (provide: <A, E>(self: Effect.Effect<A, E, TestServer.Provides>) =
         `written ${last + 1_001}`
       ])
       expect(yield* (yield* StoreAdmin.StoreAdmin).verify).toEqual([])
+    })))
+
+  it.live("time in the world is kept as told, also next to a conflict", () =>
+    provide(Effect.gen(function*() {
+      const occurredAt = DateTime.makeUnsafe("2001-02-03T04:05:06.789Z")
+      const told = commitOf(x, 0, { writes: [{ stream: x, expected: 0, events: [{ ...event, occurredAt }] }] })
+      expect(yield* appendAll([told, commitOf(x, 0)])).toEqual(["written 1", "conflict at 1"])
+      const { events } = yield* EventStore.EventStore.use((store) => store.readPage({}))
+      expect(events.map((event) => DateTime.formatIso(event.occurredAt))).toEqual(["2001-02-03T04:05:06.789Z"])
     })))
 
   it.live("time of recording does not go back behind what a clock that was ahead has recorded", () =>

@@ -1,0 +1,29 @@
+import { assert, describe, it } from "@effect/vitest"
+import { EventStore, StreamName } from "@varve/core"
+import { Effect } from "effect"
+import { TestClock } from "effect/testing"
+
+const stream = StreamName.make("Account", "1")
+const append = EventStore.EventStore.use((store) =>
+  store.append({ writes: [{ stream, expected: "any", events: [{ type: "Changed", revision: 1, payload: {} }] }] })
+)
+
+describe("the store in memory", () => {
+  it.effect("records by the clock, from 1970 on, and does not go back with it", () =>
+    Effect.gen(function*() {
+      const times: Array<number> = []
+      for (const time of [0, 1_000, 500, 2_000]) {
+        yield* TestClock.setTime(time)
+        times.push((yield* append).recordedAt.epochMilliseconds)
+      }
+      assert.deepStrictEqual(times, [0, 1_000, 1_000, 2_000])
+    }).pipe(Effect.provide(EventStore.layerMemory)))
+
+  it.effect("reads back to its first event", () =>
+    Effect.gen(function*() {
+      for (let i = 0; i < 3; i++) yield* append
+      const page = yield* EventStore.EventStore.use((store) => store.readPage({ direction: "backward" }))
+      assert.deepStrictEqual(page.events.map(({ position }) => Number(position)), [3, 2, 1])
+      assert.isTrue(page.atHead)
+    }).pipe(Effect.provide(EventStore.layerMemory)))
+})

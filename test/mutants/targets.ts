@@ -1,0 +1,78 @@
+/**
+ * What is mutated, and by which tests each file is judged.
+ */
+
+export interface Target {
+  readonly file: string
+  /** Test files, and options of vitest. The next stage runs when the one before has found nothing. */
+  readonly stages: ReadonlyArray<ReadonlyArray<string>>
+}
+
+const contract = "test/contract/memory.test.ts"
+
+/** Tests of what is mutated, quick ones first. Those that test other things, or come to another end by chance, are not. */
+const everything = [
+  "Event",
+  "Upcaster",
+  "Names",
+  "Commit",
+  "Instance",
+  "MemoryStore",
+  "LostAcknowledgement",
+  "Metadata",
+  "Aggregate",
+  "ExecuteAll",
+  "Defects",
+  "Projection",
+  "Scenario",
+  "Domain",
+  "Command",
+  "Concurrency"
+].map((name) => `test/core/${name}.test.ts`)
+
+/** Everything that judges the core. */
+export const coreStage: ReadonlyArray<string> = [...everything, contract]
+
+const core = (file: string, ...first: ReadonlyArray<string>): Target => ({
+  file: `packages/core/src/${file}`,
+  stages: [first, coreStage.filter((test) => !first.includes(test))]
+})
+
+export const targets: ReadonlyArray<Target> = [
+  core("Event.ts", "test/core/Event.test.ts", "test/core/Upcaster.test.ts"),
+  core("Commit.ts", "test/core/Commit.test.ts", contract, "test/core/Names.test.ts"),
+  core("Upcaster.ts", "test/core/Upcaster.test.ts"),
+  core("internal/decide.ts", "test/core/Aggregate.test.ts", "test/core/ExecuteAll.test.ts"),
+  core(
+    "internal/turn.ts",
+    "test/core/Instance.test.ts",
+    "test/core/ExecuteAll.test.ts",
+    "test/core/Concurrency.test.ts"
+  ),
+  core("internal/execute.ts", "test/core/Aggregate.test.ts", "test/core/ExecuteAll.test.ts"),
+  core(
+    "internal/outcome.ts",
+    "test/core/LostAcknowledgement.test.ts",
+    "test/core/Aggregate.test.ts",
+    "test/core/ExecuteAll.test.ts"
+  ),
+  core("internal/instance.ts", "test/core/Instance.test.ts", "test/core/Concurrency.test.ts"),
+  core("internal/memoryStore.ts", "test/core/MemoryStore.test.ts", contract),
+  core("internal/json.ts", "test/core/Commit.test.ts", contract, "test/core/Names.test.ts"),
+  core("internal/check.ts", "test/core/Commit.test.ts", contract, "test/core/Names.test.ts")
+]
+
+/** The append function and its protection are judged where they run: embedded, and on a server. */
+export const sql: Target = {
+  file: "packages/postgres/src/migrations/0001.ts",
+  stages: [
+    ["test/contract/embedded.test.ts"],
+    ["test/postgres/append.test.ts", "test/postgres/protection.test.ts"],
+    [
+      "test/postgres/enlist.test.ts",
+      "test/postgres/faults.test.ts",
+      "-t",
+      "isolation level|keeps the lock|next writer waits"
+    ]
+  ]
+}
