@@ -136,6 +136,17 @@ const conflictIsNothing = define(
   })
 )
 
+const firstOfSeveral = define(
+  "of several conflicts of one commit the first is reported",
+  Effect.fnUntraced(function*(t: Fixture) {
+    const [a, b] = [t.stream("a"), t.stream("b")]
+    yield* t.append(write(b, 0))
+    yield* t.conflict("two", t.append(write(a, 7), write(b, 8)), { stream: a, expected: 7, actual: 0 })
+    yield* t.conflict("two, the other way", t.append(write(b, 8), write(a, 7)), { stream: b, expected: 8, actual: 1 })
+    yield* t.lengths("after two conflicts", [a, 0], [b, 1])
+  })
+)
+
 const impossible = define(
   "an expected version that no stream can have is refused",
   Effect.fnUntraced(function*(t: Fixture) {
@@ -161,5 +172,6 @@ export const cases: ReadonlyArray<Definition> = [
   byCommitOfMissing,
   sameCommitAsUsual,
   conflictIsNothing,
+  firstOfSeveral,
   impossible
 ]
