@@ -1,32 +1,43 @@
 /**
- * Puts every wrong store of the shelf under the contract, and says which case kills it. The exit code is 1 when one is
+ * Puts every wrong store of the shelves under its contract, and says which case kills it. The exit code is 1 when one is
  * left alive, or when the store in memory, which all of them are made of, fails a case.
  */
-import { EventStoreContract } from "@varve/core/testing"
 import { Effect } from "effect"
-import { judge, soundCases } from "./judge.ts"
+import { type Case, eventCases, judge, rowCases, soundCases } from "./judge.ts"
+import { wrongRowStores } from "./wrongRowStores.ts"
 import { wrongStores } from "./wrongStores.ts"
 
-const program = Effect.gen(function*() {
-  const sound = yield* soundCases
-  const unsound = EventStoreContract.cases.filter((one) => !sound.includes(one))
+const shelve = Effect.fnUntraced(function*(
+  shelf: string,
+  kind: string,
+  stores: typeof wrongRowStores,
+  cases: ReadonlyArray<Case>
+) {
+  const sound = yield* soundCases(cases)
+  const unsound = cases.filter((one) => !sound.includes(one))
   for (const { name } of unsound) console.log(`The store in memory fails "${name}".`)
   const survivors: Array<string> = []
-  for (const { layer, name, reference } of wrongStores) {
+  for (const { layer, name, reference } of stores) {
     const failure = yield* Effect.provide(judge(sound), layer)
     if (failure === undefined) survivors.push(name)
     const met = reference === undefined ? "" : `\n            as once ${reference}`
     const killed = failure === undefined ? "SURVIVED" : "killed  "
     const by = failure === undefined ? "" : `\n            by "${failure.case}"`
-    console.log(`${killed}  a store that ${name}${by}${met}`)
+    console.log(`${killed}  a ${kind} that ${name}${by}${met}`)
   }
-  const references = wrongStores.filter(({ reference }) => reference !== undefined).length
-  const killed = wrongStores.length - survivors.length
+  const references = stores.filter(({ reference }) => reference !== undefined).length
+  const killed = stores.length - survivors.length
   console.log(
-    `\nshelf: ${killed} killed / ${wrongStores.length} on the shelf, ${references} with a reference,`
-      + ` ${sound.length} cases`
+    `\n${shelf}: ${killed} killed / ${stores.length} on the shelf, ${references} with a reference,`
+      + ` ${sound.length} cases\n`
   )
   return survivors.length === 0 && unsound.length === 0
+})
+
+const program = Effect.gen(function*() {
+  const events = yield* shelve("shelf", "store", wrongStores, eventCases)
+  const rows = yield* shelve("row shelf", "row store", wrongRowStores, rowCases)
+  return events && rows
 })
 
 process.exitCode = await Effect.runPromise(program) ? 0 : 1

@@ -2,7 +2,7 @@
  * Ways to be wrong, each over the store in memory.
  */
 import type { Page } from "@varve/core"
-import { Commit, EventStore, EventStoreError, StoreAdmin, StoredEvent, StreamName } from "@varve/core"
+import { Commit, EventStore, EventStoreError, RowStore, StoreAdmin, StoredEvent, StreamName } from "@varve/core"
 import { Context, Effect, Layer, Option } from "effect"
 
 export type Store = EventStore.EventStore["Service"]
@@ -14,7 +14,7 @@ export interface WrongStore {
   readonly name: string
   /** Where a real system was wrong in this way: the system and its issue or pull request, on GitHub. */
   readonly reference?: string
-  readonly layer: Layer.Layer<EventStore.EventStore | StoreAdmin.StoreAdmin>
+  readonly layer: Layer.Layer<EventStore.EventStore | RowStore.RowStore | StoreAdmin.StoreAdmin>
 }
 
 interface Parts {
@@ -29,7 +29,8 @@ export const wrong = (name: string, change: (store: Store, admin: Admin) => Part
     const admin = yield* StoreAdmin.StoreAdmin
     const changed = change(store, admin)
     return Context.make(EventStore.EventStore, { ...store, ...changed.store }).pipe(
-      Context.add(StoreAdmin.StoreAdmin, { ...admin, ...changed.admin })
+      Context.add(StoreAdmin.StoreAdmin, { ...admin, ...changed.admin }),
+      Context.add(RowStore.RowStore, yield* RowStore.RowStore)
     )
   })).pipe(Layer.provide(EventStore.layerMemory))
 })

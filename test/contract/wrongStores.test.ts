@@ -2,10 +2,10 @@ import { describe, it } from "@effect/vitest"
 import { EventStoreContract } from "@varve/core/testing"
 import { Effect } from "effect"
 import { expect } from "vitest"
-import { judge, soundCases } from "./judge.ts"
+import { eventCases, judge, soundCases } from "./judge.ts"
 import { wrongStores } from "./wrongStores.ts"
 
-const sound = Effect.runSync(Effect.cached(soundCases))
+const sound = Effect.runSync(Effect.cached(soundCases(eventCases)))
 
 describe("EventStoreContract kills", () => {
   it.live("none of the reference", () =>

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Aggregate, Command, Decision, Domain, Event, EventStore, Projection, Upcaster } from "@varve/core"
+import { Aggregate, Command, Decision, Domain, Event, EventStore, Projection, StreamName, Upcaster } from "@varve/core"
 import { Effect, Layer, Option, Schema } from "effect"
 import { Account, Deposited, Id, Open, Opened } from "./Account.ts"
 
@@ -48,6 +48,45 @@ describe("Domain", () => {
         assert.deepStrictEqual(yield* program, [Option.some("Ada"), 1])
       }).pipe(Effect.provide(Layer.provide(layer, below))))
   }
+
+  for (const mode of ["async", "inline"] as const) {
+    it.live(`runs its projections: ${mode}`, () =>
+      Effect.gen(function*() {
+        const { receipt } = yield* Account.execute(Id.make("ada"), Open.make({ owner: "Ada" }))
+        assert.deepStrictEqual(yield* Names.get("ada", { after: receipt }), Option.some("Ada"))
+      }).pipe(Effect.provide(Layer.provide(Bank.layer({ Names: mode }), below))))
+  }
+
+  it.live("reads what another process runs, of its own aggregates alone", () =>
+    Effect.gen(function*() {
+      yield* Effect.forkScoped(Bank.run({ poll: "10 millis" }))
+      const { receipt } = yield* Account.execute(Id.make("ada"), Open.make({ owner: "Ada" }))
+      // Another domain's event of the same name.
+      yield* EventStore.EventStore.use((store) =>
+        store.append({
+          writes: [{
+            stream: StreamName.make("Shop", "ada"),
+            expected: 0,
+            events: [{ type: "Opened", revision: 1, payload: { owner: "Bob" } }]
+          }]
+        })
+      )
+      assert.deepStrictEqual(yield* Names.get("ada", { after: receipt }), Option.some("Ada"))
+      yield* Names.whenCaughtUp()
+      assert.deepStrictEqual(yield* Names.get("ada"), Option.some("Ada"))
+      // Live, too.
+      assert.deepStrictEqual(yield* Names.get("ada").pipe(Effect.provide(Bank.layer())), Option.some("Ada"))
+    }).pipe(Effect.scoped, Effect.provide(Layer.provideMerge(Bank.layer({ Names: "stored" }), below))))
+
+  it.effect("fails where a projection cannot be run", () =>
+    Effect.gen(function*() {
+      const layer = Bank.layer({ Names: "async" }).pipe(
+        Layer.provide(Layer.succeed(Projection.RunDefaults, { pageSize: 0 }))
+      )
+      const error = yield* Effect.flip(Effect.scoped(Layer.build(layer)))
+      assert.deepInclude(error, { _tag: "ProjectionError", name: "Names" })
+      assert.strictEqual(error.reason._tag, "Refused")
+    }).pipe(Effect.provide(below)))
 
   it("may be empty", () => {
     assert.deepStrictEqual(Domain.make("Empty", { aggregates: [], projections: [] }).events, [])

@@ -162,7 +162,7 @@ describe("Projection.layerLive", () => {
     Effect.gen(function*() {
       yield* write("o1", "Placed", { customer: "ada", cents: "5" })
       const error = yield* Effect.flip(Totals.get("ada"))
-      assert.deepInclude(error, { _tag: "Unreadable", type: "Placed", position: 1 })
+      assert.deepInclude(error.reason, { _tag: "Unreadable", type: "Placed", position: 1 })
       // Nobody asks for what they do not fold.
       assert.deepStrictEqual(yield* Envelopes.get("one"), Option.none())
     }).pipe(run))

@@ -8,7 +8,7 @@
  * ```
  */
 import { PgClient } from "@effect/sql-pg"
-import { EventStore, StoreAdmin } from "@varve/core"
+import { EventStore, RowStore, StoreAdmin } from "@varve/core"
 import { Embedded, Postgres } from "@varve/postgres"
 import { Context, Effect, Layer, ManagedRuntime, Redacted, type Scope } from "effect"
 import type { SqlClient } from "effect/sql"
@@ -24,7 +24,12 @@ export const skipped: string | undefined = "skipped" in provided ? provided.skip
 export const serverUrl: string = "url" in provided ? provided.url : ""
 
 /** What every store layer for tests provides. */
-export type Provides = EventStore.EventStore | StoreAdmin.StoreAdmin | PgClient.PgClient | SqlClient.SqlClient
+export type Provides =
+  | EventStore.EventStore
+  | RowStore.RowStore
+  | StoreAdmin.StoreAdmin
+  | PgClient.PgClient
+  | SqlClient.SqlClient
 
 const onServer = <A>(use: (sql: PgClient.PgClient) => Effect.Effect<A, unknown>): Effect.Effect<A> =>
   Effect.scoped(

@@ -29,7 +29,16 @@ describe("a hover shows", () => {
       "Effect<Executed<Active, Deposited | Withdrawn>, ExecutionError | InsufficientFunds, Instances<\"BankAccount\">>",
     deposit: "Effect<Executed<Active, Deposited | Withdrawn>, ExecutionError, Instances<\"BankAccount\">>",
     load: "Effect<Loaded<Active>, ExecutionError, Instances<\"BankAccount\">>",
-    get: "Effect<Option<Active>, EventStoreError | Unreadable, Rows<\"Balances\">>",
+    get: "Effect<Option<Active>, ProjectionError, Rows<\"Balances\">>",
+    list: "Effect<Listed<Active>, ProjectionError, Rows<\"Balances\">>",
+    changes: "Stream<Change<Active>, ProjectionError, Rows<\"Balances\">>",
+    view: "Effect<View<Active, { readonly richest: \"balance\"; }>, never, Rows<\"Balances\">>",
+    history: "Stream<Touch<Active, Deposited>, ProjectionError, Rows<\"Balances\">>",
+    rowDiff: "Effect<Difference<Option<Active>>, ProjectionError, Rows<\"Balances\">>",
+    stateDiff: "Effect<Difference<Active>, ExecutionError, Instances<\"BankAccount\">>",
+    evolved: "Stream<Evolved<Active, Deposited | Withdrawn>, ExecutionError, Instances<\"BankAccount\">>",
+    domain:
+      "Layer<Provided<readonly [typeof BankAccount], readonly [typeof Balances]>, ProjectionError, EventStore | RowStore | Upcaster>",
     to: "Addressed<typeof BankAccount, InsufficientFunds>",
     executeAll:
       "Effect<readonly [Executed<Active, Deposited | Withdrawn>, Executed<Active, Deposited | Withdrawn>], ExecutionError | InsufficientFunds, Instances<\"BankAccount\">>"

@@ -48,11 +48,13 @@
  */
 import type * as Arr from "effect/Array"
 import type * as Context from "effect/Context"
+import type * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
 import type * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 import type * as Command from "./Command.ts"
 import type { Receipt } from "./Commit.ts"
 import type { CommitId } from "./CommitId.ts"
@@ -64,6 +66,7 @@ import * as definition from "./internal/definition.ts"
 import * as execution from "./internal/execute.ts"
 import * as instances from "./internal/instances.ts"
 import type * as running from "./internal/running.ts"
+import type { Difference } from "./Projection.ts"
 import type { Upcaster } from "./Upcaster.ts"
 
 export { ExecutionError }
@@ -128,6 +131,22 @@ export interface Loaded<State> {
   readonly state: State
   /** Version of the last stored event that was folded; 0 when there is none. */
   readonly version: number
+}
+
+/**
+ * An event of an instance, and the state after it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Evolved<State, E> {
+  readonly event: E
+  /** Version of the stored event. What a split yields has the same one. */
+  readonly version: number
+  readonly position: number
+  readonly occurredAt: DateTime.Utc
+  readonly recordedAt: DateTime.Utc
+  readonly state: State
 }
 
 /**
@@ -224,6 +243,14 @@ export interface Aggregate<
   /** Folds the stream of one instance: all of it, or up to a point in its history. */
   readonly load: (id: Id["Type"], options?: { readonly at?: At | undefined }) => Effect.Effect<
     Loaded<State>,
+    ExecutionError,
+    Instances<Name>
+  >
+  /** Every event of one instance, oldest first, with the state after each. Read page by page, as it is taken. */
+  readonly history: (id: Id["Type"]) => Stream.Stream<Evolved<State, Event.Type<E>>, ExecutionError, Instances<Name>>
+  /** The state of one instance at two points; `to` is now, unless told. */
+  readonly diff: (id: Id["Type"], points: { readonly from: At; readonly to?: At | undefined }) => Effect.Effect<
+    Difference<State>,
     ExecutionError,
     Instances<Name>
   >
@@ -381,6 +408,9 @@ const build = (parts: running.Definition): object => {
     },
     load: (id: string, options?: { readonly at?: At | undefined }) =>
       Effect.flatMap(here, (instances) => instances.load(id, options?.at)),
+    history: (id: string) => Stream.unwrap(Effect.map(here, (instances) => instances.history(id))),
+    diff: (id: string, points: { readonly from: At; readonly to?: At | undefined }) =>
+      Effect.flatMap(here, (instances) => instances.diff(id, points)),
     execute: (id: string, command: running.Tagged, options: ExecuteOptions = {}) =>
       Effect.flatMap(here, (instances) => instances.execute(id, command, options)),
     layer: instances.layer(parts)

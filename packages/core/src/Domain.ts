@@ -3,13 +3,17 @@
  *
  * @since 0.1.0
  */
+import type * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Aggregate from "./Aggregate.ts"
 import type * as Event from "./Event.ts"
 import type { EventStore } from "./EventStore.ts"
 import * as definition from "./internal/definition.ts"
-import * as rows from "./internal/rows.ts"
+import * as layers from "./internal/layers.ts"
+import * as running from "./internal/run.ts"
 import type * as Projection from "./Projection.ts"
+import type { ProjectionError } from "./ProjectionError.ts"
+import type { RowStore } from "./RowStore.ts"
 import type { Upcaster } from "./Upcaster.ts"
 
 /**
@@ -23,12 +27,37 @@ export interface AggregatePart extends Aggregate.Any {
 }
 
 /**
- * How the rows of a projection come to be. `live`: folded when they are asked for.
+ * How the rows of a projection come to be.
+ *
+ * **Details**
+ *
+ * - `live`: folded when they are asked for; nothing is stored
+ * - `inline`: stored in the transaction of the append
+ * - `async`: stored behind a checkpoint, by this process
+ * - `stored`: read from the store; another process runs the projection
  *
  * @category models
  * @since 0.1.0
  */
-export type Mode = "live"
+export type Mode = "live" | "inline" | "async" | "stored"
+
+/**
+ * What the stored modes among some ask for. `live` asks for nothing beside the events.
+ *
+ * @category type-level
+ * @since 0.1.0
+ */
+export type RequiredBy<M> = [Exclude<M, "live" | undefined>] extends [never] ? never : RowStore
+
+/**
+ * What the layers of some modes can fail with: those that run a projection, where it cannot be run.
+ *
+ * @category type-level
+ * @since 0.1.0
+ */
+export type FailureOf<M> = [Extract<M, "inline" | "async">] extends [never] ? never : ProjectionError
+
+const ways = { live: layers.live, inline: layers.inline, async: layers.async, stored: layers.stored }
 
 type Tags<Parts extends ReadonlyArray<{ readonly tag: string }>> = Parts[number]["tag"]
 
@@ -61,12 +90,21 @@ export interface Domain<
   readonly projections: Projections
   /** Every event that the aggregates write or the projections read, once. */
   readonly events: ReadonlyArray<Event.Any>
-  /** Provides everything that the calls of its parts require; how each projection runs is chosen by name. */
-  readonly layer: (modes?: { readonly [P in Tags<Projections>]?: Mode }) => Layer.Layer<
+  /** Provides everything that the calls of its parts require; how each projection runs is chosen by name: `live`, unless told. */
+  readonly layer: <const Modes extends { readonly [P in Tags<Projections>]?: Mode } = {}>(
+    modes?: Modes & { readonly [P in Exclude<keyof Modes, Tags<Projections>>]: never }
+  ) => Layer.Layer<
     Provided<Aggregates, Projections>,
-    never,
-    EventStore | Upcaster
+    FailureOf<Modes[keyof Modes]>,
+    EventStore | Upcaster | RequiredBy<Modes[keyof Modes]>
   >
+  /**
+   * Runs its projections, for ever, so that others can read them `stored`. Several processes share the work. Fails where
+   * one of them cannot be run.
+   */
+  readonly run: (
+    options?: Projection.RunOptions
+  ) => Effect.Effect<never, ProjectionError, EventStore | Upcaster | RowStore>
 }
 
 /**
@@ -117,33 +155,31 @@ export const make = <
   for (const twice of definition.duplicates([...aggregates, ...projections].map(({ tag }) => tag))) {
     throw definition.defect(`Domain ${name}: two parts are called ${twice}`)
   }
-  const layers = [
-    ...aggregates.map(({ layer }) => layer),
-    ...projections.map((projection) => liveLayer(projection, aggregates))
-  ]
+  const sources = new Map(projections.map((projection) => [projection.tag, sourcesOf(projection, aggregates)]))
   return {
     name,
     aggregates,
     projections,
     events: eventsOf(name, [...aggregates, ...projections]),
     // Each part's layer provides what the part requires; their list has lost which.
-    layer: () =>
-      layers.reduce(
-        (all, one) => Layer.merge(all, one),
-        Layer.empty as Layer.Layer<never, never, EventStore | Upcaster>
-      ) as never
+    layer: (modes: { readonly [projection: string]: Mode | undefined } = {}) =>
+      [
+        ...aggregates.map(({ layer }) => layer),
+        ...projections.map(({ "~definition": parts, tag }) => ways[modes[tag] ?? "live"](parts, sources.get(tag)!))
+      ].reduce<Layer.Layer<never, unknown, unknown>>((all, one) => Layer.merge(all, one), Layer.empty) as never,
+    run: (options) =>
+      running.runAll(projections.map(({ "~definition": parts, tag }) => [parts, sources.get(tag)!] as const), options)
   }
 }
 
-/** A projection reads the events of the domain's aggregates, where each of its events is one of theirs. */
-const liveLayer = (projection: Projection.Any, aggregates: ReadonlyArray<AggregatePart>) => {
+/** The aggregates whose events a projection reads, where each of its events is one of the domain's. */
+const sourcesOf = (
+  projection: Projection.Any,
+  aggregates: ReadonlyArray<AggregatePart>
+): ReadonlyArray<string> => {
   const sources = aggregates.filter(({ events }) => projection.events.some((event) => events.includes(event)))
   const known = projection.events.every((event) => sources.some(({ events }) => events.includes(event)))
-  // The layer provides what `layerLive` does, and so is one of the projection's own.
-  return rows.layerLive(
-    projection["~definition"],
-    known ? sources.map(({ tag }) => tag) : []
-  ) as unknown as typeof projection.layerLive
+  return known ? sources.map(({ tag }) => tag) : []
 }
 
 /** A definition that several parts name is one event; two definitions of one tag are two meanings of what is stored. */

@@ -13,6 +13,7 @@ import type { CommitId } from "./CommitId.ts"
 import type { EventStoreError } from "./EventStoreError.ts"
 import * as memoryStore from "./internal/memoryStore.ts"
 import type * as Page from "./Page.ts"
+import { RowStore } from "./RowStore.ts"
 import { StoreAdmin } from "./StoreAdmin.ts"
 import type { Position, StoredEvent } from "./StoredEvent.ts"
 import type { StreamName } from "./StreamName.ts"
@@ -125,9 +126,10 @@ export const readAll = (request?: Page.Request): Stream.Stream<StoredEvent, Even
  * @category layers
  * @since 0.1.0
  */
-export const layerMemory: Layer.Layer<EventStore | StoreAdmin> = Layer.effectContext(
+export const layerMemory: Layer.Layer<EventStore | StoreAdmin | RowStore> = Layer.effectContext(
   Effect.map(
     memoryStore.make,
-    ({ admin, store }) => Context.make(EventStore, store).pipe(Context.add(StoreAdmin, admin))
+    ({ admin, rows, store }) =>
+      Context.make(EventStore, store).pipe(Context.add(StoreAdmin, admin), Context.add(RowStore, rows))
   )
 )

@@ -184,3 +184,83 @@ export const resends = 4
  * @since 0.1.0
  */
 export const fallsPerCommand = 100
+
+/**
+ * Largest row of a projection, in bytes of its JSON text.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const rowBytes = 1_048_576
+
+/**
+ * Most indexes of a projection.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const indexesPerProjection = 4
+
+/**
+ * Most bytes that the fields of a row take in one index.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const indexBytes = 1_024
+
+/**
+ * Most rows that one event belongs to.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const keysPerEvent = 1_000
+
+/**
+ * Most keys of one `getMany`.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const keysPerRead = 10_000
+
+/**
+ * Most rows of one page of a list.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const rowsPerPage = 1_000
+
+/**
+ * Rows of one page of a list when the reader does not say.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const rowsPerPageDefault = 100
+
+/**
+ * Most partitions of a projection or a subscription.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const partitions = 64
+
+/**
+ * Most events that a projection or a subscription keeps parked. With one more it halts.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const parkedEvents = 100_000
+
+/**
+ * Most events that a question of the past, or of a live projection, reads, unless told.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const eventsPerQuestion = 1_000_000

@@ -62,7 +62,8 @@ export class StoreAdmin extends Context.Service<StoreAdmin, {
   readonly migrate: Effect.Effect<ReadonlyArray<Migration>, EventStoreError>
   /**
    * Reads the whole store and tells what is wrong with it: positions or versions with gaps, commits that are not
-   * whole, times that go back, protection against changes that is missing. At most 100 findings.
+   * whole, times that go back, protection against changes that is missing, checkpoints ahead of the head. At most 100
+   * findings.
    */
   readonly verify: Effect.Effect<ReadonlyArray<Finding>, EventStoreError>
   /**

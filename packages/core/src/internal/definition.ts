@@ -12,6 +12,13 @@ export const checkName = (what: string, name: string): void => {
   }
 }
 
+/** A revision that is stored: refused at the definition. */
+export const checkRevision = (what: string, revision: number): void => {
+  if (!Number.isInteger(revision) || revision < 1 || revision > 32_767) {
+    throw defect(`${what}: expected a revision from 1 to 32767, got ${revision}`)
+  }
+}
+
 /** The base of `class X extends … {}`: an empty class that bears the name of what it defines. */
 export const base = <A extends object>(name: string, statics: A): A => {
   class Base {}

@@ -1,7 +1,9 @@
 import * as Arr from "effect/Array"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type * as JsonPatch from "effect/JsonPatch"
 import * as Layer from "effect/Layer"
+import type * as Stream from "effect/Stream"
 import type { CommitId } from "../CommitId.ts"
 import { EventStore } from "../EventStore.ts"
 import type { ExecutionError } from "../ExecutionError.ts"
@@ -9,6 +11,7 @@ import * as Metadata from "../Metadata.ts"
 import { Upcaster } from "../Upcaster.ts"
 import * as definition from "./definition.ts"
 import { execute } from "./execute.ts"
+import { diff, type Evolved, history } from "./history.ts"
 import type { Executed } from "./outcome.ts"
 import { type At, type Definition, load, type Loaded, type Local, makeLocal, type Tagged } from "./running.ts"
 import { span } from "./span.ts"
@@ -18,6 +21,11 @@ import type { Request } from "./work.ts"
 export interface Running {
   readonly definition: Definition
   readonly load: (id: string, at?: At) => Effect.Effect<Loaded, ExecutionError>
+  readonly history: (id: string) => Stream.Stream<Evolved, ExecutionError>
+  readonly diff: (id: string, points: { readonly from: At; readonly to?: At | undefined }) => Effect.Effect<
+    { readonly before: unknown; readonly after: unknown; readonly patch: JsonPatch.JsonPatch },
+    ExecutionError
+  >
   readonly execute: (id: string, command: Tagged, options: {
     readonly commitId?: CommitId | undefined
     readonly expected?: number | undefined
@@ -54,6 +62,8 @@ export const layer = (parts: Definition): Layer.Layer<Identifier, never, EventSt
         definition: parts,
         local,
         load: (id, at) => load(local, id, at).pipe(span(`${parts.name}.load`, { "varve.id": id })),
+        history: (id) => history(local, id),
+        diff: (id, points) => diff(parts, running.load, id, points),
         execute: (id, command, options) =>
           Effect.map(run([{ local, id, command }], options), (executed) => executed[0]!).pipe(
             span(`${parts.name}.execute`, { "varve.id": id, "varve.command": command._tag })

@@ -12,6 +12,7 @@ import type { Finding, Status } from "../StoreAdmin.ts"
 import * as StoredEvent from "../StoredEvent.ts"
 import * as StreamName from "../StreamName.ts"
 import * as check from "./check.ts"
+import * as memoryRows from "./memoryRows.ts"
 
 /** An event as it is kept: the payload as text, so that nobody's later change to a value reaches it. */
 interface Row {
@@ -95,6 +96,7 @@ export const make = Effect.gen(function*() {
   const commits = new Map<CommitId.CommitId, Stored>()
   const wakeUps = yield* PubSub.sliding<void>(1)
   let lastRecordedAt = 0
+  const rowsOf = yield* memoryRows.make(storeId, () => log.length)
 
   const receiptOf = (stored: Stored, replayed: boolean): Commit.Receipt => {
     const entries = new Map<string, Commit.StreamReceipt>()
@@ -154,6 +156,7 @@ export const make = Effect.gen(function*() {
   const append = Effect.fnUntraced(function*(input: Commit.Commit) {
     const commit = Commit.encode(input)
     if (commit instanceof Refused) return yield* refuse("append")(commit)
+    yield* rowsOf.beforeAppend
     const now = (yield* DateTime.now).epochMilliseconds
     // From here to the end nothing yields: that makes it a transaction.
     const known = commits.get(commit.id)
@@ -166,6 +169,7 @@ export const make = Effect.gen(function*() {
       if (reason !== undefined) return yield* new EventStoreError({ operation: "append", reason })
     }
     const receipt = receiptOf(store(commit, now), false)
+    rowsOf.applyInline(commit, receipt.first, receipt.last, receipt.recordedAt)
     PubSub.publishUnsafe(wakeUps, undefined)
     return receipt
   })
@@ -229,6 +233,7 @@ export const make = Effect.gen(function*() {
 
   const head = Effect.sync(() => StoredEvent.position(log.length))
   return {
+    rows: rowsOf.service,
     store: {
       append,
       readPage,

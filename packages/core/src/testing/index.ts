@@ -4,4 +4,5 @@
 export * as EventStoreContract from "./EventStoreContract.ts"
 export * as EventStoreFaults from "./EventStoreFaults.ts"
 export * as Laws from "./Laws.ts"
+export * as RowStoreContract from "./RowStoreContract.ts"
 export * as Scenario from "./Scenario.ts"

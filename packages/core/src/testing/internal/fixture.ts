@@ -256,17 +256,12 @@ export const commitOf = (...writes: Arr.NonEmptyReadonlyArray<Write>): Commit & 
   writes
 })
 
-/** Runs a case against the store in its environment: whatever goes wrong names the case. */
-export const run = (
-  { body, name }: Definition,
-  seed: string
-): Effect.Effect<void, ContractFailure, EventStore | StoreAdmin> =>
-  Effect.gen(function*() {
-    const store = yield* EventStore
-    const admin = yield* StoreAdmin
-    const start = yield* store.head
-    yield* body(new Fixture(name, seed, store, admin, start))
-  }).pipe(
+/** Bounds a case, and names it in whatever goes wrong. */
+export const guarded = <R>(
+  name: string,
+  body: Effect.Effect<void, Failure, R>
+): Effect.Effect<void, ContractFailure, R> =>
+  body.pipe(
     Effect.timeoutOrElse({
       duration: `${caseSeconds} seconds`,
       orElse: () =>
@@ -286,5 +281,20 @@ export const run = (
       const what = error instanceof EventStoreError ? "a call of the store" : "the store"
       const actual = error instanceof EventStoreError ? error.message : Cause.pretty(cause)
       return Effect.fail(new ContractFailure({ case: name, what, expected: "no error", actual }))
+    })
+  )
+
+/** Runs a case against the store in its environment. */
+export const run = (
+  { body, name }: Definition,
+  seed: string
+): Effect.Effect<void, ContractFailure, EventStore | StoreAdmin> =>
+  guarded(
+    name,
+    Effect.gen(function*() {
+      const store = yield* EventStore
+      const admin = yield* StoreAdmin
+      const start = yield* store.head
+      yield* body(new Fixture(name, seed, store, admin, start))
     })
   )

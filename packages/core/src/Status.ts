@@ -1,0 +1,116 @@
+/**
+ * What projections and subscriptions say of themselves: as data, for tools and for alarms.
+ *
+ * @since 0.1.0
+ */
+import type * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { EventStore } from "./EventStore.ts"
+import * as runStatus from "./internal/runStatus.ts"
+import type { ProjectionError } from "./ProjectionError.ts"
+import type { RowStore } from "./RowStore.ts"
+
+/**
+ * Schema of a `Partition`.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Partition = Schema.Struct({
+  /** 0-based. */
+  partition: Schema.Int,
+  /** Last position that is fully handled. */
+  position: Schema.Int,
+  /** Who runs it; none when nobody does. */
+  owner: Schema.NullOr(Schema.String),
+  /** Events a second, as the owner last measured it. */
+  rate: Schema.Finite,
+  /** When the position last moved. */
+  movedAt: Schema.DateTimeUtc
+})
+
+/**
+ * One partition of a projection or a subscription.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Partition = typeof Partition.Type
+
+/**
+ * Schema of a `Failure`.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Failure = Schema.Struct({
+  at: Schema.DateTimeUtc,
+  position: Schema.Int,
+  eventId: Schema.String,
+  type: Schema.String,
+  tenant: Schema.String,
+  /** Key of the row, or of the order that is kept; none when the failure came before the key was known. */
+  key: Schema.NullOr(Schema.String),
+  attempts: Schema.Int,
+  cause: Schema.String
+})
+
+/**
+ * What went wrong with an event.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Failure = typeof Failure.Type
+
+/**
+ * Schema of a `Status`, so that tools can print it as JSON.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Status = Schema.Struct({
+  kind: Schema.Literals(["projection", "subscription"]),
+  name: Schema.String,
+  revision: Schema.Int,
+  /** Whether readers get the rows of this revision. */
+  serving: Schema.Boolean,
+  mode: Schema.Literals(["inline", "async"]),
+  /** `halted`: by its failure policy; `paused`: by its operator. */
+  state: Schema.Literals(["running", "paused", "halted"]),
+  /** Last position that every partition has fully handled. */
+  position: Schema.Int,
+  /** Position of the last event of the store. */
+  head: Schema.Int,
+  lag: Schema.Struct({
+    /** Positions between the two, whether they matter or not. */
+    events: Schema.Int,
+    /** How long the first event behind the position has been there; 0 when there is none. */
+    time: Schema.DurationFromMillis
+  }),
+  /** Events a second, of all partitions. */
+  rate: Schema.Finite,
+  /** Who runs it, each once. */
+  owners: Schema.Array(Schema.String),
+  /** The last failure; none when there was none. */
+  failure: Schema.NullOr(Failure),
+  parkedKeys: Schema.Int,
+  parkedEvents: Schema.Int,
+  partitions: Schema.Array(Partition)
+})
+
+/**
+ * How a projection, or a subscription, is doing.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Status = typeof Status.Type
+
+/**
+ * The status of everything that has a checkpoint in the store: projections in all their revisions, and subscriptions.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const all: Effect.Effect<ReadonlyArray<Status>, ProjectionError, EventStore | RowStore> = runStatus.all

@@ -1,0 +1,96 @@
+import type * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import type * as JsonPatch from "effect/JsonPatch"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import { Refused } from "../EventStoreError.ts"
+import { ExecutionError } from "../ExecutionError.ts"
+import * as Metadata from "../Metadata.ts"
+import type { StoredEvent } from "../StoredEvent.ts"
+import type { Unreadable } from "../Upcaster.ts"
+import { reasonOf } from "./definition.ts"
+import { type At, type Definition, failed, type Loaded, type Local, type Tagged } from "./running.ts"
+
+/** Documented at `Aggregate.Evolved`. */
+export interface Evolved {
+  readonly event: Tagged
+  readonly version: number
+  readonly position: number
+  readonly occurredAt: DateTime.Utc
+  readonly recordedAt: DateTime.Utc
+  readonly state: unknown
+}
+
+/** The events of a page, and the state after each. */
+const evolve = (
+  { definition, reader }: Local,
+  from: unknown,
+  events: ReadonlyArray<StoredEvent>
+): Result.Result<ReadonlyArray<Evolved>, Unreadable> => {
+  const evolved: Array<Evolved> = []
+  let state = from
+  for (const stored of events) {
+    const result = reader.upcast(stored)
+    if (Result.isFailure(result)) return Result.fail(result.failure)
+    const { occurredAt, position, recordedAt, version } = stored
+    for (const { event } of result.success) {
+      state = definition.evolve[event._tag]!(state, event)
+      evolved.push({ event, version, position, occurredAt, recordedAt, state })
+    }
+  }
+  return Result.succeed(evolved)
+}
+
+/** Every event of an instance, oldest first, page by page, with the state after each. */
+export const history = (local: Local, id: string): Stream.Stream<Evolved, ExecutionError> =>
+  Metadata.Current.pipe(
+    Effect.map(({ tenant }) => {
+      const stream = local.stream(tenant, id)
+      return Stream.paginate({ after: 0, state: local.definition.initial }, ({ after, state }) =>
+        Effect.gen(function*() {
+          const { atEnd, events } = yield* local.store.readStreamPage({ stream, after })
+          const evolved = yield* Effect.fromResult(evolve(local, state, events))
+          const last = events.at(-1)
+          const next = atEnd || last === undefined
+            ? Option.none()
+            : Option.some({ after: last.version, state: evolved.length === 0 ? state : evolved.at(-1)!.state })
+          return [evolved, next] as const
+        }))
+    }),
+    Stream.unwrap,
+    Stream.mapError(failed(local.definition.name, id))
+  )
+
+/** The state of an instance at two points, and what leads from one to the other. */
+export const diff = (
+  definition: Definition,
+  load: (id: string, at?: At) => Effect.Effect<Loaded, ExecutionError>,
+  id: string,
+  points: { readonly from: At; readonly to?: At | undefined }
+): Effect.Effect<
+  { readonly before: unknown; readonly after: unknown; readonly patch: JsonPatch.JsonPatch },
+  ExecutionError
+> =>
+  Effect.gen(function*() {
+    const { state: before } = yield* load(id, points.from)
+    const { state: after } = yield* load(id, points.to)
+    return yield* Effect.try({
+      // States are plain data: their schemas ask for no services.
+      try: () => {
+        const differ = Schema.toDifferJsonPatch(definition.state as Schema.Codec<unknown, unknown>)
+        return { before, after, patch: differ.diff(before, after) }
+      },
+      catch: (error) =>
+        new ExecutionError({
+          aggregate: definition.name,
+          id,
+          reason: new Refused({
+            what: `state of ${definition.name}`,
+            expected: "what its schema describes",
+            actual: reasonOf(error)
+          })
+        })
+    })
+  })

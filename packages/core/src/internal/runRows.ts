@@ -1,0 +1,98 @@
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import type { RowKey } from "../RowStore.ts"
+import type { Upcaster } from "../Upcaster.ts"
+import { beforeCommit, distinct, fold, type Folded, type Loaded, type Placed } from "./fold.ts"
+import { type Definition, targetOf } from "./projection.ts"
+import * as rowCodec from "./rowCodec.ts"
+import { type Desk, done, gone, type Job, type Waiting } from "./runJob.ts"
+
+const nothing: Loaded = { rows: [], parked: [] }
+
+/** Keeps the rows of a batch for the next one. False when there are too many of them to be kept. */
+const keep = ({ kept }: Desk, folded: Folded): boolean => {
+  for (const event of folded.park) kept.delete(event)
+  for (const one of folded.kept) kept.set(one.key, one.kept)
+  return folded.kept.every(({ key }) => kept.get(key) !== undefined)
+}
+
+/**
+ * Folds items onto their rows, and commits rows and checkpoint. A batch is loaded and folded while the one before is being
+ * committed: its rows are kept, and so are not loaded.
+ */
+const work = (definition: Definition, codec: rowCodec.Codec): Job<never>["work"] => {
+  const { name } = definition
+  return Effect.fnUntraced(function*(desk: Desk, items: ReadonlyArray<Placed>, to: number, settle: boolean) {
+    const { rows: store, target } = desk.course
+    const { front, kept, pending } = desk
+    const unknown = distinct(items).filter((key) => kept.get(key) === undefined)
+    const loaded = unknown.length === 0 ? nothing : yield* store.load(target, unknown)
+    const parked = pending === undefined ? loaded.parked : [...loaded.parked, ...pending.park]
+    const folded = fold(definition, codec, items, { rows: loaded.rows, parked, kept }, yield* DateTime.now)
+    const { failure, halted, park, rows } = folded
+    if (failure !== undefined) {
+      yield* Effect.logWarning(`${name}: ${failure.type} of ${failure.eventId}: ${failure.cause}`)
+    }
+    if (!(yield* desk.settled)) return gone
+    if (halted === undefined && keep(desk, folded) && !settle) {
+      yield* desk.send({ to, rows, park, failure })
+      return done
+    }
+    const end = halted === undefined ? to : Math.max(front, beforeCommit(halted))
+    if ((yield* desk.commit({ to: end, rows, park, failure })) !== "Committed") return gone
+    // Where the policy halts, there is what it halts for.
+    return halted === undefined ? done : { _tag: "Halted", failure: failure! } as const
+  })
+}
+
+/** Folds parked events onto the row of their key, up to the first that fails. */
+const drain = (definition: Definition, codec: rowCodec.Codec): Job<never>["drain"] => {
+  const parking: Definition = { ...definition, onFailure: "park" }
+  return Effect.fnUntraced(function*(desk: Desk, key: RowKey, waiting: ReadonlyArray<Waiting>) {
+    const { rows: store, target } = desk.course
+    const unreadable = waiting.findIndex(({ cause }) => cause !== undefined)
+    const readable = unreadable < 0 ? waiting : waiting.slice(0, unreadable)
+    const items = readable.flatMap(({ item }) => item === undefined ? [] : [{ item, key }])
+    const { rows } = yield* store.load(target, [key])
+    const { park, rows: writes } = fold(parking, codec, items, { rows, parked: [] }, yield* DateTime.now)
+    const [first] = park
+    const failed = first === undefined
+      ? unreadable
+      : waiting.findIndex(({ parked }) => parked.position === first.position && parked.index === first.index)
+    const count = failed < 0 ? waiting.length : failed
+    desk.kept.delete(key)
+    const committed = yield* desk.commit({
+      to: desk.position,
+      rows: writes,
+      unpark: waiting.slice(0, count).map(({ parked }) => parked)
+    })
+    if (committed !== "Committed") return gone
+    const at = waiting[failed]
+    const cause = first?.cause ?? at?.cause
+    return {
+      _tag: "Drained",
+      count,
+      failed: at === undefined || cause === undefined ? undefined : { attempts: at.parked.attempts + 1, cause }
+    } as const
+  })
+}
+
+/** Runs a projection: a pure fold onto rows. */
+export const make = (
+  definition: Definition,
+  aggregates: ReadonlyArray<string>,
+  mode: "inline" | "async",
+  upcaster: Upcaster["Service"]
+): Job<never> => {
+  const codec = rowCodec.make(definition)
+  return {
+    target: targetOf(definition),
+    mode,
+    reader: upcaster.reader({ aggregates, events: definition.events }),
+    keyed: definition.key,
+    rows: true,
+    setup: Effect.void,
+    work: work(definition, codec),
+    drain: drain(definition, codec)
+  }
+}
