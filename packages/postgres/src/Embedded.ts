@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as PgClient from "@effect/sql-pg/PgClient"
-import type { EventStore, EventStoreError, StoreAdmin } from "@varve/core"
+import type { EventStore, EventStoreError, RowStore, StoreAdmin } from "@varve/core"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -67,6 +67,6 @@ const makeClient = (options: Options): Layer.Layer<
 export const layer = (
   options?: Options
 ): Layer.Layer<
-  EventStore.EventStore | StoreAdmin.StoreAdmin | PgClient.PgClient | SqlClient.SqlClient,
+  EventStore.EventStore | StoreAdmin.StoreAdmin | RowStore.RowStore | PgClient.PgClient | SqlClient.SqlClient,
   EventStoreError.EventStoreError
 > => Postgres.layer(options).pipe(Layer.provideMerge(makeClient(options ?? {})))

@@ -1,10 +1,10 @@
 /**
- * Keeps events in PostgreSQL.
+ * Keeps events in PostgreSQL, and the rows that come from them.
  *
  * @since 0.1.0
  */
 import * as PgClient from "@effect/sql-pg/PgClient"
-import { type EventStore, EventStoreError, type StoreAdmin } from "@varve/core"
+import { type EventStore, EventStoreError, type RowStore, type StoreAdmin } from "@varve/core"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -38,8 +38,8 @@ export interface PoolConfig extends PgClient.PgPoolConfig, Options {}
  * **Details**
  *
  * Needs no session state, so it works behind a transaction-mode pooler (with `prepare: false` where the pooler knows no
- * prepared statements). Takes one connection for the appends of the process and one for each concurrent read, and keeps
- * none between pages or batches.
+ * prepared statements). Takes one connection for the appends of the process and one for each concurrent read and each
+ * batch of rows, and keeps none between pages or batches.
  *
  * **Gotchas**
  *
@@ -51,8 +51,11 @@ export interface PoolConfig extends PgClient.PgPoolConfig, Options {}
  */
 export const layer = (
   options?: Options
-): Layer.Layer<EventStore.EventStore | StoreAdmin.StoreAdmin, EventStoreError.EventStoreError, PgClient.PgClient> =>
-  Layer.effectContext(Effect.flatMap(PgClient.PgClient, (client) => open.open(client, options ?? {})))
+): Layer.Layer<
+  EventStore.EventStore | StoreAdmin.StoreAdmin | RowStore.RowStore,
+  EventStoreError.EventStoreError,
+  PgClient.PgClient
+> => Layer.effectContext(Effect.flatMap(PgClient.PgClient, (client) => open.open(client, options ?? {})))
 
 /**
  * Keeps events in PostgreSQL, over connections of its own.
@@ -67,7 +70,7 @@ export const layer = (
 export const layerPool = (
   config: PoolConfig
 ): Layer.Layer<
-  EventStore.EventStore | StoreAdmin.StoreAdmin | PgClient.PgClient | SqlClient.SqlClient,
+  EventStore.EventStore | StoreAdmin.StoreAdmin | RowStore.RowStore | PgClient.PgClient | SqlClient.SqlClient,
   EventStoreError.EventStoreError
 > => {
   const client = PgClient.layer({ applicationName: "varve", connectTimeout: Duration.seconds(5), ...config })

@@ -8,9 +8,10 @@ import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Tracer from "effect/Tracer"
-import type { Answer, Sender } from "./sender.ts"
+import type { Attached } from "./attached.ts"
+import type { Sender, Sent } from "./sender.ts"
 import type { Settings } from "./settings.ts"
-import { isAboutData, isRolledBack, reasonOf } from "./sqlError.ts"
+import { isAboutData, isKnownCommit, isRolledBack, reasonOf } from "./sqlError.ts"
 
 /** Most bytes of JSON text sent in one call. A commit larger than that travels alone. */
 const bytesPerBatch = 8_388_608
@@ -70,7 +71,9 @@ export const make = (
   client: PgClient.PgClient,
   settings: Settings,
   sender: Sender,
-  written: Effect.Effect<void>
+  written: Effect.Effect<void>,
+  attached: Attached,
+  moved: Effect.Effect<void>
 ): Effect.Effect<
   (commit: Commit.Encoded) => Effect.Effect<Commit.Receipt, EventStoreError.EventStoreError>,
   never,
@@ -117,13 +120,16 @@ export const make = (
     /** Sends entries, answers each, and fails only where it is not known what became of them. */
     const write = (entries: ReadonlyArray<Entry>, check: boolean): Effect.Effect<void, SqlError> => {
       let batch: ReadonlyArray<Entry> = []
-      const answered = (answers: ReadonlyArray<Answer>): Effect.Effect<void> => {
+      const answered = ({ answers, told }: Sent): Effect.Effect<void> => {
         let wrote = false
+        // Before the callers go on: what they read next waits for what is missed.
+        told.missed()
         answers.forEach((answer, i) => {
           if (answer._tag === "Success" && !answer.value.replayed) wrote = true
           finish(batch[i]!, answer)
         })
-        return wrote ? written : Effect.void
+        const events = wrote ? written : Effect.void
+        return told.moved ? Effect.andThen(events, moved) : events
       }
       const send = sender.send(() => {
         // The connection is here: from now on nobody is withdrawn.
@@ -135,9 +141,7 @@ export const make = (
         onSuccess: answered,
         onFailure: (error): Effect.Effect<void, SqlError> => {
           if (batch.length === 0 || !isRolledBack(error)) return Effect.fail(error)
-          if (error.reason._tag === "UniqueViolation" && error.reason.constraint === "events_commit" && !check) {
-            return write(batch, true)
-          }
+          if (isKnownCommit(error) && !check) return write(batch, true)
           if (batch.length > 1 && isAboutData(error)) {
             // One commit that the database cannot hold must not fail its neighbours.
             const half = batch.length >> 1
@@ -187,6 +191,8 @@ export const make = (
       while (true) {
         // A database in this process answers before its callers have come again: they come first.
         if (settings.yieldFirst) yield* Effect.yieldNow
+        // While no connection is held, and what waits may still be withdrawn.
+        if (pending.length > 0 && !attached.isEmpty) yield* attached.catchUp
         const batch = cut()
         if (batch.length > 0) yield* traced(batch)
         else if (pending.length === 0) {

@@ -1,5 +1,6 @@
 import { type Commit, EventStoreError, type StoredEvent, type StreamName } from "@varve/core"
 import * as DateTime from "effect/DateTime"
+import type * as Exit from "effect/Exit"
 import * as parameters from "./parameters.ts"
 
 /** What became of one commit of a batch. */
@@ -8,6 +9,9 @@ export type Outcome =
   | { readonly _tag: "Conflict"; readonly reason: EventStoreError.Conflict }
   /** Its id is known already. Whether it is the same commit is still to be seen. */
   | { readonly _tag: "Known" }
+
+/** What the caller of an append gets. */
+export type Answer = Exit.Exit<Commit.Receipt, EventStoreError.EventStoreError>
 
 interface Condition {
   readonly stream: StreamName.StreamName
@@ -152,7 +156,7 @@ export class Batch {
 
   /** What became of each commit, in order, or the isolation level that `append_1` refuses. */
   outcomes(storeId: string, row: ReadonlyArray<unknown>): ReadonlyArray<Outcome> | EventStoreError.Refused {
-    const answer = readAnswer(row)
+    const answer = readRow(row)
     if (answer.problem !== null) {
       return new EventStoreError.Refused({
         what: "isolation level of the transaction",
@@ -203,7 +207,7 @@ export class Batch {
   }
 }
 
-interface Answer {
+interface Row {
   readonly problem: string | null
   readonly head: number
   readonly recorded: number
@@ -214,7 +218,7 @@ interface Answer {
 }
 
 /** The row of `append_1`: the types are those of its OUT parameters, as the driver decodes them. */
-const readAnswer = (row: ReadonlyArray<unknown>): Answer => ({
+const readRow = (row: ReadonlyArray<unknown>): Row => ({
   problem: row[0] as string | null,
   head: Number(row[1]),
   recorded: Number(row[2]),

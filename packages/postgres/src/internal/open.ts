@@ -1,5 +1,5 @@
 import type * as PgClient from "@effect/sql-pg/PgClient"
-import { type EventStore, EventStoreError, type StoreAdmin } from "@varve/core"
+import { EventStoreError } from "@varve/core"
 import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -17,17 +17,18 @@ export interface Options {
   /** Whether to create and upgrade the schema when the layer is built. True unless told. */
   readonly migrate?: boolean | undefined
   /**
-   * Whether processes tell each other of new events, over a connection that each keeps for it. It makes `wakeUps`
-   * emit for what other processes write; without it they poll. Not behind a transaction-mode pooler. False unless told.
+   * Whether processes tell each other of new events and of checkpoints that move, over a connection that each keeps for
+   * it. It makes `wakeUps` and `moves` emit for what other processes write; without it they poll. Not behind a
+   * transaction-mode pooler. False unless told.
    */
   readonly listen?: boolean | undefined
   /** How long a batch of commits waits while another writer holds the lock. 5 seconds unless told; above `timeout`, that
    * is what ends the wait, and the outcome is unknown. */
   readonly lockTimeout?: Duration.Input | undefined
   /**
-   * How long one call of the database may take, waiting for a connection included. 15 seconds unless told. Giving up on
-   * a connection that has fallen silent takes some seconds more. Inside of a transaction of the program, a connection
-   * that falls silent is the program's: nothing bounds it here.
+   * How long one call of the database may take, waiting for a connection included, or a batch of rows together with
+   * what is done within it. 15 seconds unless told. Giving up on a connection that has fallen silent takes some seconds
+   * more. Inside of a transaction of the program, a connection that falls silent is the program's: nothing bounds it here.
    */
   readonly timeout?: Duration.Input | undefined
   /** How long opening the store may take. 30 seconds unless told. */
@@ -78,7 +79,7 @@ export const open = (
   client: PgClient.PgClient,
   options: Options
 ): Effect.Effect<
-  Context.Context<EventStore.EventStore | StoreAdmin.StoreAdmin>,
+  Context.Context<Store.Services>,
   EventStoreError.EventStoreError,
   Scope.Scope
 > =>

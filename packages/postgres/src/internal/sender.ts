@@ -5,35 +5,42 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Connection } from "effect/sql/SqlConnection"
 import type { SqlError } from "effect/sql/SqlError"
-import { appendSql, Batch, type Outcome } from "./batch.ts"
+import type { Attached } from "./attached.ts"
+import { type Answer, appendSql, Batch, type Outcome } from "./batch.ts"
 import * as parameters from "./parameters.ts"
+import * as Ride from "./ride.ts"
 import type { Settings } from "./settings.ts"
 import { differs, findSql, isSame, readCommits } from "./storedCommits.ts"
 
-/** What the caller of an append gets. */
-export type Answer = Exit.Exit<Commit.Receipt, EventStoreError.EventStoreError>
+/** What became of commits: one answer a commit, and what the projections that ride with them are to be told. */
+export interface Sent {
+  readonly answers: ReadonlyArray<Answer>
+  readonly told: Ride.Told
+}
 
-/** Sends commits to the database, in one statement. */
+/** Sends commits to the database, in one statement; with rows, in one that reads them and one that writes all. */
 export interface Sender {
-  /** On a connection of the pool. `commits` is asked when the connection is there. One answer a commit. */
+  /** On a connection of the pool. `commits` is asked when the connection is there. */
   readonly send: (
     commits: () => ReadonlyArray<Commit.Encoded>,
     check: boolean
-  ) => Effect.Effect<ReadonlyArray<Answer>, SqlError>
-  /** On a connection that the caller holds. */
+  ) => Effect.Effect<Sent, SqlError>
+  /** On a connection that the caller holds. `rides`: whether the rows of what is attached go along. */
   readonly sendOn: (
     connection: Connection,
     commits: ReadonlyArray<Commit.Encoded>,
-    check: boolean
-  ) => Effect.Effect<ReadonlyArray<Answer>, SqlError>
+    check: boolean,
+    rides: boolean
+  ) => Effect.Effect<Sent, SqlError | Ride.RowsFailed>
 }
 
 const fail = (reason: EventStoreError.EventStoreError["reason"]): Answer =>
   Exit.fail(new EventStoreError.EventStoreError({ operation: "append", reason }))
 
-export const make = (client: PgClient.PgClient, settings: Settings): Sender => {
+export const make = (client: PgClient.PgClient, settings: Settings, attached: Attached): Sender => {
   const append = appendSql(settings.schema)
   const find = findSql(settings.schema)
+  const ride = Ride.make(settings.schema, attached)
   // `open` has checked the range; the server takes whole milliseconds.
   const waitMillis = Math.ceil(Duration.toMillis(settings.lockTimeout))
 
@@ -86,23 +93,41 @@ export const make = (client: PgClient.PgClient, settings: Settings): Sender => {
       : Effect.map(findAgain(connection, known), answers)
   }
 
-  const sendOn: Sender["sendOn"] = (connection, commits, check) =>
+  const sendOn: Sender["sendOn"] = (connection, commits, check, rides) =>
     Effect.suspend(() => {
-      if (commits.length === 0) return Effect.succeed([])
+      if (commits.length === 0) return Effect.succeed({ answers: [], told: Ride.nothing })
       const batch = new Batch(commits)
-      return Effect.flatMap(connection.executeValues(append, batch.parameters(check, waitMillis)), (rows) => {
-        const outcomes = batch.outcomes(settings.storeId, rows[0]!)
+      const params = batch.parameters(check, waitMillis)
+      const plain = Effect.map(connection.executeValues(append, params), ([row]) => row!)
+      const answered = (row: ReadonlyArray<unknown>): Effect.Effect<ReadonlyArray<Answer>> => {
+        const outcomes = batch.outcomes(settings.storeId, row)
         return outcomes instanceof EventStoreError.Refused
           ? Effect.succeed(commits.map(() => fail(outcomes)))
           : answersOf(connection, commits, outcomes)
-      })
+      }
+      if (attached.isEmpty) {
+        return Effect.map(Effect.flatMap(plain, answered), (answers) => ({ answers, told: Ride.nothing }))
+      }
+      const members = attached.all
+      const alone = Effect.map(plain, (row): Ride.Ridden => ({ row, applied: new Set() }))
+      return Effect.flatMap(
+        rides ? ride(connection, batch, params, plain) : alone,
+        ({ applied, row }) =>
+          Effect.map(answered(row), (answers) => ({ answers, told: Ride.told(members, applied, answers) }))
+      )
     })
 
   return {
     sendOn,
     send: (commits, check) =>
       Effect.scoped(
-        Effect.flatMap(client.reserve, (connection) => Effect.suspend(() => sendOn(connection, commits(), check)))
+        Effect.flatMap(client.reserve, (connection) =>
+          Effect.suspend(() => {
+            const batch = commits()
+            // The statement that failed has changed nothing, or was one that reads.
+            return Effect.catchTag(sendOn(connection, batch, check, true), "RowsFailed", () =>
+              Effect.catchTag(sendOn(connection, batch, check, false), "RowsFailed", ({ error }) => Effect.fail(error)))
+          }))
       )
   }
 }

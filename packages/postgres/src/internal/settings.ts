@@ -9,7 +9,7 @@ export interface Settings {
   readonly lockTimeout: Duration.Duration
   /** How long a call of the database may take, and how long a commit may wait for its batch. */
   readonly timeout: Duration.Duration
-  /** Whether processes tell each other of new events. */
+  /** Whether processes tell each other of new events, and of checkpoints that move. */
   readonly listen: boolean
   /** Whether the database runs in this process: then each batch first lets its callers come. */
   readonly yieldFirst: boolean

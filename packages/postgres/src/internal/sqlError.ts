@@ -36,6 +36,14 @@ export const isAboutData = (error: SqlError): boolean => {
   return state !== undefined && (state.startsWith("22") || state.startsWith("23") || state.startsWith("54"))
 }
 
+/** Whether the rows of a projection may be to blame: values, an index, or the rights to a table. */
+export const isAboutRows = (error: SqlError): boolean =>
+  (isAboutData(error) || sqlState(error)?.startsWith("42") === true) && !isKnownCommit(error)
+
+/** Whether a commit of the statement is stored already, under its id. */
+export const isKnownCommit = (error: SqlError): boolean =>
+  error.reason._tag === "UniqueViolation" && error.reason.constraint === "events_commit"
+
 const unavailable = (what: string, expected: string, actual: string) =>
   new EventStoreError.Unavailable({ what, expected, actual })
 

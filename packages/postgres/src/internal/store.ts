@@ -5,6 +5,7 @@ import {
   EventStore,
   EventStoreError,
   Page,
+  RowStore,
   StoreAdmin,
   type StoredEvent,
   type StreamName
@@ -17,12 +18,16 @@ import * as PubSub from "effect/PubSub"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as AppendQueue from "./appendQueue.ts"
+import { Attached } from "./attached.ts"
 import { currentTransaction, query } from "./connection.ts"
 import * as Enlist from "./enlist.ts"
 import { mapSqlError, migrate, programSchema, readMeta } from "./migrate.ts"
 import * as Notifications from "./notifications.ts"
 import * as Pages from "./pages.ts"
 import * as parameters from "./parameters.ts"
+import * as RowBatches from "./rowBatches.ts"
+import * as RowEntries from "./rowEntries.ts"
+import * as RowReads from "./rowReads.ts"
 import * as Sender from "./sender.ts"
 import type { Settings } from "./settings.ts"
 import { toStoreError } from "./sqlError.ts"
@@ -49,14 +54,18 @@ const engineOf = (version: string): string => {
 const makeStore = (client: PgClient.PgClient, settings: Settings) =>
   Effect.gen(function*() {
     const { schema, storeId, timeout } = settings
-    const signals = yield* PubSub.sliding<void>(1)
-    const publish = Effect.sync(() => {
-      PubSub.publishUnsafe(signals, undefined)
-    })
-    const written = settings.listen ? yield* Notifications.make(client, schema, publish) : publish
-    const sender = Sender.make(client, settings)
-    const enqueue = yield* AppendQueue.make(client, settings, sender, written)
-    const enlist = Enlist.make(client, sender, written)
+    const wakeUps = yield* PubSub.sliding<void>(1)
+    const moves = yield* PubSub.sliding<void>(1)
+    const publish = (signals: PubSub.PubSub<void>) =>
+      Effect.sync(() => {
+        PubSub.publishUnsafe(signals, undefined)
+      })
+    const signals = { written: publish(wakeUps), moved: publish(moves) }
+    const { moved, written } = settings.listen ? yield* Notifications.make(client, schema, signals) : signals
+    const attached = new Attached(timeout)
+    const sender = Sender.make(client, settings, attached)
+    const enqueue = yield* AppendQueue.make(client, settings, sender, written, attached, moved)
+    const enlist = Enlist.make(client, sender, written, moved)
     const find = findSql(schema)
 
     const append = (input: Commit.Commit): Effect.Effect<Commit.Receipt, EventStoreError.EventStoreError> =>
@@ -92,15 +101,24 @@ const makeStore = (client: PgClient.PgClient, settings: Settings) =>
         ([row]) => Number(row![0]) as StoredEvent.Position
       )
 
-    return EventStore.EventStore.of({
+    const rows = RowStore.RowStore.of({
+      ...RowEntries.make(client, settings, moved),
+      ...RowBatches.make(client, settings, moved),
+      ...RowReads.make(client, settings),
+      attach: (inline) => attached.attach(inline),
+      moves: Stream.fromPubSub(moves)
+    })
+
+    const store = EventStore.EventStore.of({
       append,
       readPage: Pages.make(client, settings),
       readStreamPage: StreamPages.make(client, settings),
       head: head("head"),
       findCommit,
       enlisted: Effect.withFiber((fiber) => Effect.succeed(currentTransaction(client, fiber.context) !== undefined)),
-      wakeUps: Stream.fromPubSub(signals)
+      wakeUps: Stream.fromPubSub(wakeUps)
     })
+    return { store, rows }
   })
 
 const makeAdmin = (client: PgClient.PgClient, settings: Settings, store: EventStore.EventStore["Service"]) => {
@@ -150,12 +168,16 @@ const makeAdmin = (client: PgClient.PgClient, settings: Settings, store: EventSt
   })
 }
 
+/** What a store provides. */
+export type Services = EventStore.EventStore | StoreAdmin.StoreAdmin | RowStore.RowStore
+
 /** The services of a store that is open. */
 export const make = (
   client: PgClient.PgClient,
   settings: Settings
-): Effect.Effect<Context.Context<EventStore.EventStore | StoreAdmin.StoreAdmin>, never, Scope.Scope> =>
-  Effect.map(makeStore(client, settings), (store) =>
+): Effect.Effect<Context.Context<Services>, never, Scope.Scope> =>
+  Effect.map(makeStore(client, settings), ({ rows, store }) =>
     Context.make(EventStore.EventStore, store).pipe(
-      Context.add(StoreAdmin.StoreAdmin, makeAdmin(client, settings, store))
+      Context.add(StoreAdmin.StoreAdmin, makeAdmin(client, settings, store)),
+      Context.add(RowStore.RowStore, rows)
     ))

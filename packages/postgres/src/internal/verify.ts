@@ -5,8 +5,8 @@ import type { Rows } from "./connection.ts"
 export const findings = 100
 
 /**
- * Everything that must hold of the events, in one reading along the positions and one along the streams. Rows of
- * what, expected, actual.
+ * Everything that must hold of the events, in one reading along the positions and one along the streams; and that no
+ * checkpoint is ahead of them. Rows of what, expected, actual.
  */
 export const verifySql = (schema: string): string =>
   `WITH neighbours AS (
@@ -41,6 +41,11 @@ UNION ALL (SELECT 'trigger ' || t.name || ' on the events', 'enabled always',
   FROM (VALUES ('events_protect_rows'), ('events_protect_table')) t(name)
   LEFT JOIN pg_trigger g ON g.tgname = t.name AND g.tgrelid = '${schema}.events'::regclass
   WHERE g.tgenabled IS DISTINCT FROM 'A')
+UNION ALL (SELECT 'checkpoint of partition ' || c.partition || ' of ' || e.kind || ' ' || e.name || ', revision ' || e.revision,
+    'at most ' || h.head, c.position::text
+  FROM (SELECT coalesce(max(x.position), 0) AS head FROM ${schema}.events x) h, ${schema}.checkpoints c
+  JOIN ${schema}.entries e ON e.id = c.entry
+  WHERE c.position > h.head ORDER BY e.id, c.partition LIMIT ${findings})
 LIMIT ${findings}`
 
 /** Reads the rows of `verifySql`: three texts each. */
