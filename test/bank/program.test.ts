@@ -68,8 +68,14 @@ describe("the tour", () => {
       "ada 35.00 EUR, bob 32.34 EUR",
       "ada 55.00 EUR, after 3 events",
       "ada 35.00 EUR, after 4 events",
-      "{ owner: Bob, balance: 32.34 EUR }",
-      "The store now holds 7 events. Run me again"
+      "Balances.get(\"ada\")          { owner: Ada, balance: 45.00 EUR }",
+      "in 65.00 EUR, out 20.00 EUR",
+      "{ owner: Cleo, balance: 100.00 EUR }",
+      "now                          { owner: Cleo, balance: 60.00 EUR }",
+      "Activity, revision 1         4 deposits, 0 withdrawals",
+      "3 rows, 2 differ;",
+      "Activity, revision 2         3 deposits, 1 withdrawal",
+      "The store now holds 11 events. Run me again"
     )
     // No colours: this is no terminal.
     assert.notInclude(first.stdout, "\u001B")
@@ -79,16 +85,18 @@ describe("the tour", () => {
     assert.strictEqual(second.status, 0)
     contains(
       second.stdout,
-      "It holds 7 events.",
+      "It holds 11 events.",
       "this is run 2.",
-      "4 events, balance 35.00 EUR",
+      "5 events, balance 45.00 EUR",
       "rejected, AlreadyOpened",
       "was stored before, at position 5",
-      "MoneyDeposited stored at position 8, balance 65.00 EUR",
+      "MoneyDeposited stored at position 12, balance 75.00 EUR",
       "position 4 · BankAccount/bob version 2 · MoneyDeposited revision 1 · {\"euros\":12.34}",
-      "ada 50.00 EUR, bob 52.34 EUR",
-      "ada 35.00 EUR, after 4 events",
-      "The store now holds 11 events."
+      "ada 60.00 EUR, bob 52.34 EUR",
+      "ada 45.00 EUR, after 5 events",
+      "Activity, revision 1         8 deposits, 0 withdrawals",
+      "Activity, revision 2         6 deposits, 2 withdrawals",
+      "The store now holds 16 events."
     )
   }, 120_000)
 })

@@ -8,7 +8,8 @@ import { AccountClosed, AccountOpened, Currency, MoneyDeposited, MoneyWithdrawn 
 // #region balances
 export class Balances extends Projection.make("Balances", {
   row: Schema.Struct({ owner: Schema.NonEmptyString, currency: Currency, cents: Schema.Int }),
-  events: [AccountOpened, MoneyDeposited, MoneyWithdrawn, AccountClosed]
+  events: [AccountOpened, MoneyDeposited, MoneyWithdrawn, AccountClosed],
+  indexes: { richest: ["currency", "cents"] }
 }).fold({
   on: {
     AccountOpened: (_, { currency, owner }) => ({ owner, currency, cents: 0 }),

@@ -1,7 +1,7 @@
 /**
  * What the program could not do, in one line for its user.
  */
-import type { Aggregate, EventStoreError, Upcaster } from "@varve/core"
+import type { Aggregate, EventStoreError, Projection, Upcaster } from "@varve/core"
 import { Schema } from "effect"
 
 export class Failed extends Schema.TaggedError<Failed>()("Failed", { message: Schema.String }) {}
@@ -12,7 +12,12 @@ export const failed = (what: string, expected: string, actual: string): Failed =
 
 /** What can go wrong around the store, in the same words. */
 export const fromError = (
-  error: Failed | Aggregate.ExecutionError | EventStoreError.EventStoreError | Upcaster.Unreadable
+  error:
+    | Failed
+    | Aggregate.ExecutionError
+    | EventStoreError.EventStoreError
+    | Projection.ProjectionError
+    | Upcaster.Unreadable
 ): Failed => {
   if (error._tag === "Failed") return error
   const reason = error._tag === "Unreadable" ? error : error.reason

@@ -9,15 +9,17 @@ import {
   type EventStoreError,
   Metadata,
   type Projection,
+  type RowStore,
   type StoredEvent,
   StreamName,
   type Upcaster
 } from "@varve/core"
 import { Console, DateTime, Effect, Option, Stream } from "effect"
-import { Balances } from "./Balances.ts"
 import { BankAccount, Deposit, Id, MoneyDeposited, Open, Withdraw } from "./BankAccount.ts"
 import { type Failed, failed } from "./Failed.ts"
+import { type Talk, talker } from "./Talk.ts"
 import * as Text from "./Text.ts"
+import { enterPapers, readModels } from "./TourReadModels.ts"
 import { transfer } from "./Transfer.ts"
 
 const ada = Id.make("ada")
@@ -25,17 +27,6 @@ const bob = Id.make("bob")
 const eur = (cents: number) => ({ cents, currency: "EUR" } as const)
 
 // --- How the tour talks ------------------------------------------------------
-
-/** Talks in numbered steps: a sentence, then what came of it. */
-const talker = Effect.map(Text.Style, ({ strong }) => {
-  let steps = 0
-  return {
-    title: (text: string) => Console.log(strong(text)),
-    step: (text: string) => Console.log(`\n${strong(`${++steps}.`)} ${text}`),
-    say: (...cells: ReadonlyArray<string>) =>
-      Console.log(`     ${cells.map((cell, i) => i < cells.length - 1 ? cell.padEnd(28) : cell).join(" ").trimEnd()}`)
-  }
-})
 
 const places = (receipt: Option.Option<Commit.Receipt>): string =>
   Option.match(receipt, {
@@ -62,17 +53,7 @@ const storedDeposit = (id: string, revision: number) =>
     Stream.runHead
   )
 
-const rowOf = Effect.fnUntraced(function*(id: string) {
-  const row = yield* Balances.get(id)
-  return Option.match(row, {
-    onNone: () => "no row",
-    onSome: ({ cents, currency, owner }) => `{ owner: ${owner}, balance: ${Text.money(cents, currency)} }`
-  })
-})
-
 // --- Steps that both chapters have -------------------------------------------
-
-type Talk = Effect.Success<typeof talker>
 
 const overdraft = Effect.fnUntraced(function*({ say, step }: Talk) {
   const { state } = yield* BankAccount.load(ada)
@@ -114,12 +95,6 @@ const asOf = Effect.fnUntraced(function*({ say, step }: Talk, recordedAt: DateTi
   const now = yield* BankAccount.load(ada)
   yield* say(words, `ada ${Text.balance(before.state)}, after ${counted(before.version)} (as of ${time(recordedAt)})`)
   yield* say("now", `ada ${Text.balance(now.state)}, after ${counted(now.version)}`)
-})
-
-const readModel = Effect.fnUntraced(function*({ say, step }: Talk) {
-  yield* step("The read model, Balances, is a pure fold of the same events, here folded when it is asked for.")
-  yield* say("Balances.get(\"ada\")", yield* rowOf(ada))
-  yield* say("Balances.get(\"bob\")", yield* rowOf(bob))
 })
 
 // --- The chapters ------------------------------------------------------------
@@ -171,7 +146,8 @@ const firstChapter = Effect.fnUntraced(function*(talk: Talk) {
   const before = yield* twice(talk, yield* commitIdOf(1, "gift"))
   yield* transferTwenty(talk)
   yield* asOf(talk, before, "before the transfer")
-  yield* readModel(talk)
+  yield* enterPapers(talk)
+  yield* readModels(talk)
 })
 
 const nextChapter = Effect.fnUntraced(function*(talk: Talk, run: number, last: StoredEvent.StoredEvent) {
@@ -215,7 +191,7 @@ const nextChapter = Effect.fnUntraced(function*(talk: Talk, run: number, last: S
   yield* twice(talk, yield* commitIdOf(run, "gift"))
   yield* transferTwenty(talk)
   yield* asOf(talk, last.recordedAt, "at the end of the last run")
-  yield* readModel(talk)
+  yield* readModels(talk)
 })
 
 /** How many runs there were: each has stamped its number on what it wrote. */
@@ -227,8 +203,12 @@ const runsBefore = EventStore.read(StreamName.make(BankAccount.name, ada), { dir
 /** Takes the tour. `place` says where the events are kept. */
 export const tour = Effect.fnUntraced(function*(place: string): Effect.fn.Return<
   void,
-  Failed | Aggregate.ExecutionError | EventStoreError.EventStoreError | Upcaster.Unreadable,
-  Aggregate.Instances<"BankAccount"> | Projection.Rows<"Balances"> | EventStore.EventStore
+  Failed | Aggregate.ExecutionError | EventStoreError.EventStoreError | Projection.ProjectionError,
+  | Aggregate.Instances<"BankAccount">
+  | Projection.Rows<"Balances" | "Statements">
+  | EventStore.EventStore
+  | RowStore.RowStore
+  | Upcaster.Upcaster
 > {
   const talk = yield* talker
   const store = yield* EventStore.EventStore

@@ -26,7 +26,7 @@ const data = Flag.String("data").pipe(
 // #region layer
 /** Everything the bank asks for, on a PostgreSQL inside this process. */
 const layer = (dataDir: string) =>
-  Bank.layer().pipe(
+  Bank.layer({ Balances: "inline", Statements: "async" }).pipe(
     Layer.provideMerge(Layer.mergeAll(Embedded.layer({ dataDir }), Upcaster.layer()))
   )
 // #endregion
