@@ -1,8 +1,12 @@
 /**
- * Benchmarks. `npm run bench append`: commits a second at several numbers of callers, on a server and embedded.
+ * Benchmarks.
+ *
+ * - `npm run bench append`: commits a second at several numbers of callers, on a server and embedded
+ * - `npm run bench projection`: events a second into rows, and what of the rate at which they can be read that is
  */
 const benches: Record<string, () => Promise<{ readonly run: () => Promise<boolean> }>> = {
-  append: () => import("./append.ts")
+  append: () => import("./append.ts"),
+  projection: () => import("./projection.ts")
 }
 
 const name = process.argv[2] ?? "append"

@@ -59,3 +59,13 @@ export const expectExact = (what: string, { lines }: Run, code: number | null): 
   console.error(lines.join("\n"))
   throw new Error(`${what}: expected ${rowCount} exact figures and the exit code 0, got ${exact} and ${code}`)
 }
+
+/** How many figures the read models are compared in. */
+const figureCount = 12
+
+/** Fails unless a report ended well, with every figure as the log states it. */
+export const expectEqual = (what: string, { lines }: Run, code: number | null): void => {
+  const equal = lines.filter((line) => / \d.* {3}equal$/.test(line)).length
+  if (code === 0 && equal === figureCount) return
+  throw new Error(`${what}: expected ${figureCount} equal figures and the exit code 0, got ${equal} and ${code}`)
+}

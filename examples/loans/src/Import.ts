@@ -107,6 +107,12 @@ const explain = (lines: string) => ({ reason }: EventStoreError.EventStoreError)
 
 const commitId = (digest: string, from: number) => CommitId.derive("loan applications", digest, String(from))
 
+/** Whether an import of the file of this digest has begun, here or elsewhere. */
+export const begun = Effect.fnUntraced(function*(digest: string) {
+  const { findCommit } = yield* EventStore.EventStore
+  return Option.isSome(yield* findCommit(yield* commitId(digest, 1)))
+})
+
 /** The line where an earlier import of the file was interrupted: the first that is in no commit. */
 const firstMissing = Effect.fnUntraced(function*({ digest, starts, tally }: LogFile.Checked) {
   const store = yield* EventStore.EventStore

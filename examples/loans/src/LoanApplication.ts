@@ -12,8 +12,16 @@ export const Id = Schema.String.check(Schema.isPattern(/^\d{1,18}$/, { expected:
 /** Whole euros. The log has applications for nothing. */
 export const Amount = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1_000_000_000 }))
 
+// What no terminal shows, and no key of a row can hold.
+const invisible = /\p{C}/u
+
 /** Who did it: the number of an employee (112 is the web site), or nobody that is known. */
-export const Resource = Schema.NullOr(Schema.NonEmptyString.check(Schema.isMaxLength(64)))
+export const Resource = Schema.NullOr(
+  Schema.NonEmptyString.check(
+    Schema.isMaxLength(64),
+    Schema.makeFilter((text) => !invisible.test(text), { expected: "text without control characters" })
+  )
+)
 
 /** What people do for an application. */
 export const Work = Schema.Literals([

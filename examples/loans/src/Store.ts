@@ -1,7 +1,7 @@
 /**
  * Where the applications are kept: the program is the same, only the layer changes.
  */
-import { type Aggregate, EventStore, type EventStoreError, Upcaster } from "@varve/core"
+import { type Aggregate, EventStore, type EventStoreError, type RowStore, Upcaster } from "@varve/core"
 import { Embedded, Postgres } from "@varve/postgres"
 import { Config, Effect, Layer, Option, Redacted } from "effect"
 import { resolve } from "node:path"
@@ -60,7 +60,7 @@ const choose = Effect.fnUntraced(function*({ data, memory, server: url }: Choice
 export interface Place {
   readonly place: string
   readonly layer: Layer.Layer<
-    EventStore.EventStore | Upcaster.Upcaster | Aggregate.Instances<"LoanApplication">,
+    EventStore.EventStore | RowStore.RowStore | Upcaster.Upcaster | Aggregate.Instances<"LoanApplication">,
     EventStoreError.EventStoreError
   >
 }

@@ -20,9 +20,23 @@ const escape = (code: number) => (text: string) => `\u001B[${code}m${text}\u001B
 export const styleOfTerminal: Style = { strong: escape(1), faint: escape(2) }
 
 /** `CallingAfterOffers` is `calling after offers`. */
-const words = (name: string): string => name.replace(/(?!^)[A-Z]/g, (letter) => ` ${letter}`).toLowerCase()
+export const words = (name: string): string => name.replace(/(?!^)[A-Z]/g, (letter) => ` ${letter}`).toLowerCase()
 
 export const euros = (amount: number): string => `EUR ${amount.toLocaleString("en-US")}`
+
+const units = [["day", 86_400_000], ["h", 3_600_000], ["min", 60_000], ["s", 1_000]] as const
+
+/** The two largest units: `12 days 7 h`. */
+export const duration = (millis: number): string => {
+  const from = units.findIndex(([, size]) => millis >= size)
+  if (from === -1) return `${Math.round(millis)} ms`
+  let rest = millis
+  return units.slice(from, from + 2).map(([unit, size]) => {
+    const count = Math.floor(rest / size)
+    rest -= count * size
+    return `${count} ${unit === "day" && count !== 1 ? "days" : unit}`
+  }).join(" ")
+}
 
 const by = (resource: string | null): string => resource === null ? "" : ` by ${resource}`
 

@@ -1,20 +1,26 @@
 /**
- * The log of 13,087 loan applications as a program: `npm run loans -- import <file>`, then `npm run loans -- show <id>`.
+ * The log of 13,087 loan applications as a program: `npm run loans -- import <file>`, then `npm run loans --
+ * report` and `npm run loans -- show <id>`.
  */
 import "effect/schema/SchemaJITCompiler/enable"
 
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { EventStore } from "@varve/core"
-import { Console, Duration, Effect, Runtime } from "effect"
+import { EventStore, Upcaster } from "@varve/core"
+import { Console, Duration, Effect, Option, Runtime, Stream } from "effect"
 import { Argument, CliConfig, CliError, Command, Flag, GlobalFlag } from "effect/cli"
-import { Failed } from "./Failed.ts"
+import * as CatchUp from "./CatchUp.ts"
+import { Failed, failed } from "./Failed.ts"
 import * as Figures from "./Figures.ts"
 import * as Import from "./Import.ts"
+import { LoanApplication } from "./LoanApplication.ts"
+import { Loans } from "./Loans.ts"
 import * as LogFile from "./LogFile.ts"
 import * as Progress from "./Progress.ts"
+import * as Report from "./Report.ts"
 import * as Show from "./Show.ts"
 import * as Store from "./Store.ts"
+import * as Tables from "./Tables.ts"
 import * as Text from "./Text.ts"
 
 const data = Flag.String("data").pipe(
@@ -40,6 +46,7 @@ const loans = Command.make("loans").pipe(
       command: "npm run loans -- import loan-applications.ndjson.gz",
       description: "Import a log, and check its figures"
     },
+    { command: "npm run loans -- report", description: "Tables of what was imported" },
     { command: "npm run loans -- show 173688 --at 2011-10-11", description: "An application as it was on a day" }
   ])
 )
@@ -108,6 +115,39 @@ const show = Command.make(
   })
 ).pipe(Command.withDescription("Show the history of an application and what it comes to"))
 
+/** Nothing was imported yet: the rows of no events would be no answer. */
+const holdsApplications = (place: string) =>
+  Effect.gen(function*() {
+    const category = (yield* Upcaster.Upcaster).category(LoanApplication.name)
+    const first = yield* Stream.runHead(EventStore.readAll({ filter: { categories: [category] }, limit: 1 }))
+    if (Option.isNone(first)) return yield* failed(place, "imported applications", "none: run the import first")
+  })
+
+const report = Command.make(
+  "report",
+  {},
+  Effect.fnUntraced(function*() {
+    const choice = yield* loans
+    if (choice.memory) return yield* failed("report", "a store that keeps what was imported", "--memory, which forgets")
+    const { layer, place } = yield* Store.open(choice)
+    yield* Effect.gen(function*() {
+      yield* holdsApplications(place)
+      const stated = yield* Import.begun(Figures.bpi2012)
+      yield* Effect.gen(function*() {
+        yield* Console.log(`Rows are kept in ${place}`)
+        yield* Console.log(Tables.caughtUp(yield* CatchUp.run))
+        yield* Tables.print(yield* Report.gather(stated))
+      }).pipe(
+        Effect.provide(Loans.layer({ LoanApplications: "async", LoanActivities: "async", LoanThroughput: "async" }))
+      )
+    }).pipe(Effect.provide(layer))
+  })
+).pipe(
+  Command.withDescription(
+    "Read models of what was imported: decisions, throughput, and figures compared with those that the log states"
+  )
+)
+
 /** An error that its user was told of already. */
 class Told extends Error {
   override readonly [Runtime.errorReported] = false
@@ -118,7 +158,7 @@ const coloured = stdout.isTTY && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !
 const drawing = stderr.isTTY && env["TERM"] !== "dumb"
 
 loans.pipe(
-  Command.withSubcommands([importFile, show]),
+  Command.withSubcommands([importFile, report, show]),
   Command.run({ version: "0.1.0" }),
   Effect.catch((error) =>
     Effect.andThen(CliError.isCliError(error) ? Effect.void : Console.error(error.message), Effect.fail(new Told()))
