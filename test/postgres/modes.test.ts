@@ -7,7 +7,8 @@ import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { EventStore, Upcaster } from "@varve/core"
 import { Postgres } from "@varve/postgres"
 import { Context, Effect, Layer, Logger, ManagedRuntime, Redacted } from "effect"
-import { everything, everythingHappens, judged, type Plan, Plan as PlanSchema } from "../core/ModesWorld.ts"
+import { everything, everythingHappens, Plan } from "../core/ModesPlan.ts"
+import { halted, judged, type World } from "../core/ModesWorld.ts"
 import * as TestServer from "../support/TestServer.ts"
 
 const runs = Number(process.env.VARVE_MODES_RUNS ?? 6)
@@ -15,24 +16,27 @@ const runs = Number(process.env.VARVE_MODES_RUNS ?? 6)
 /** What is parked is warned of. */
 const quiet = Logger.layer([])
 
-let plans = 0
+let schemas = 0
 
-/** Runs a plan in a schema of its own: that takes less than a database. Every process has a store of its own. */
-const judgedIn = (plan: Plan) =>
+/** A world in a schema of its own: that takes less than a database. Every process has a store of its own. */
+const inSchema = <A, E>(use: (world: World) => Effect.Effect<A, E, Upcaster.Upcaster>) =>
   Effect.gen(function*() {
     const client = yield* PgClient.PgClient
-    const open = Layer.build(Layer.fresh(Postgres.layer({ schema: `modes_${plans++}` }))).pipe(
+    const open = Layer.build(Layer.fresh(Postgres.layer({ schema: `modes_${schemas++}` }))).pipe(
       Effect.provideService(PgClient.PgClient, client)
     )
     const foreign = Context.get(yield* open, EventStore.EventStore)
-    return yield* judged({ open, foreign }, plan)
+    return yield* use({ open, foreign })
   }).pipe(Effect.scoped, Effect.provide([Upcaster.layer(), quiet]))
 
-const properties = (judgedBy: (plan: Plan) => Effect.Effect<ReadonlySet<string>, unknown>) => {
+const properties = (client: Effect.Effect<Context.Context<PgClient.PgClient>, unknown>) => {
+  const inWorld = <A, E>(use: (world: World) => Effect.Effect<A, E, Upcaster.Upcaster>) =>
+    Effect.flatMap(client, (context) => Effect.provideContext(inSchema(use), context))
+
   it.live.prop(
     "inline, async, live and rebuilt come to the same rows",
-    [PlanSchema],
-    ([plan]) => judgedBy(plan),
+    [Plan],
+    ([plan]) => inWorld((world) => judged(world, plan)),
     {
       timeout: 30_000 + runs * 5_000,
       // A failure is shrunk for a while only: it takes a second to judge a plan.
@@ -48,8 +52,16 @@ const properties = (judgedBy: (plan: Plan) => Effect.Effect<ReadonlySet<string>,
 
   it.live("come to everything that a plan can hold", () =>
     Effect.gen(function*() {
-      assert.includeMembers([...(yield* judgedBy(everything))], everythingHappens)
+      assert.includeMembers([...(yield* inWorld((world) => judged(world, everything)))], everythingHappens)
     }), 40_000)
+
+  for (const mode of ["inline", "async"] as const) {
+    it.live(
+      `${mode}: a fold that halts does so before the commit that it cannot take`,
+      () => inWorld((world) => halted(world, mode)),
+      30_000
+    )
+  }
 }
 
 describe.skipIf(TestServer.skipped !== undefined)("the modes of a projection on a server", () => {
@@ -57,7 +69,7 @@ describe.skipIf(TestServer.skipped !== undefined)("the modes of a projection on 
     Layer.unwrap(Effect.map(TestServer.database, (url) => PgClient.layer({ url: Redacted.make(url) })))
   )
   afterAll(() => runtime.dispose())
-  properties((plan) => Effect.flatMap(runtime.contextEffect, (context) => Effect.provideContext(judgedIn(plan), context)))
+  properties(runtime.contextEffect)
 })
 
 describe("the modes of a projection on an embedded database", () => {
@@ -65,5 +77,5 @@ describe("the modes of a projection on an embedded database", () => {
   // Starting takes seconds, which are not a test's.
   beforeAll(() => runtime.runPromise(Effect.void))
   afterAll(() => runtime.dispose())
-  properties((plan) => Effect.flatMap(runtime.contextEffect, (context) => Effect.provideContext(judgedIn(plan), context)))
+  properties(runtime.contextEffect)
 })

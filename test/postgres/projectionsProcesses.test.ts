@@ -21,12 +21,16 @@ type Services =
 
 /** What the test does with the database itself; what runs on it are programs. */
 const test = (name: string, body: (url: string) => Effect.Effect<void, unknown, Services | Scope.Scope>) =>
-  it.live(name, () =>
-    Effect.flatMap(TestServer.database, (url) =>
-      Effect.provide(body(url), [Postgres.layerPool({ url: Redacted.make(url) }), Upcaster.layer()])).pipe(
-        Effect.scoped,
-        Effect.timeout("55 seconds")
-      ), 60_000)
+  it.live(
+    name,
+    () =>
+      Effect.flatMap(TestServer.database, (url) =>
+        Effect.provide(body(url), [Postgres.layerPool({ url: Redacted.make(url) }), Upcaster.layer()])).pipe(
+          Effect.scoped,
+          Effect.timeout("55 seconds")
+        ),
+    60_000
+  )
 
 const start = (url: string, orders: Orders) => Program.start("projectRunner.ts", [url, JSON.stringify(orders)])
 
@@ -42,7 +46,9 @@ const hear = (program: Program.Program, wanted: string): Effect.Effect<ReadonlyA
     const lines: Array<string> = []
     while (lines.at(-1) !== wanted) {
       const line = yield* Effect.exit(program.line)
-      if (Exit.isFailure(line)) return yield* Effect.die(new Error(`no "${wanted}" after ${lines.join(", ")}`, { cause: line.cause }))
+      if (Exit.isFailure(line)) {
+        return yield* Effect.die(new Error(`no "${wanted}" after ${lines.join(", ")}`, { cause: line.cause }))
+      }
       lines.push(line.value)
     }
     return lines
@@ -92,7 +98,11 @@ const judge = Effect.gen(function*() {
   const sql = yield* PgClient.PgClient
   const entries = yield* sql<{ position: string; lane: string; event_id: string }>`
     SELECT position::text, lane, event_id FROM ${sql(Journal.table("journal"))} ORDER BY place`
-  const written = entries.map(({ event_id, lane, position }) => ({ position: Number(position), lane, eventId: event_id }))
+  const written = entries.map(({ event_id, lane, position }) => ({
+    position: Number(position),
+    lane,
+    eventId: event_id
+  }))
   // Every step once, and in the order of its lane.
   const wanted = all.map(({ eventId, lane, position }) => ({ position, lane, eventId }))
   assert.deepStrictEqual(byKey(written, ({ lane }) => lane), byKey(wanted, ({ lane }) => lane), "journal")
@@ -180,6 +190,45 @@ describe.skipIf(TestServer.skipped !== undefined)("projections in processes on a
       yield* judge
     }))
 
+  test("of which the first is frozen inside of a transaction until the server ends it: it wakes up, and goes on", (url) =>
+    Effect.gen(function*() {
+      const random = randomOf(5)
+      yield* walk(random, 10)
+      const first = yield* start(url, { run: "projections", options, stop: { at: 4, when: "twice" } })
+      yield* hear(first, "stopped")
+      const second = yield* start(url, { run: "projections", options })
+      yield* hear(second, "opened")
+      yield* hear(second, "opened")
+      yield* first.send("go on")
+      yield* hear(first, "stopped")
+      yield* signal(first, "SIGSTOP")
+      // The server gives a transaction 10 seconds to do something.
+      yield* judge
+      yield* first.send("go on")
+      yield* signal(first, "SIGCONT")
+      yield* hear(first, "owns 0")
+      yield* second.kill
+      yield* walk(random, 5)
+      yield* judge
+    }))
+
+  test("whose transaction takes longer than the lease: it is theirs all the same", (url) =>
+    Effect.gen(function*() {
+      const random = randomOf(4)
+      yield* walk(random, 10)
+      const program = yield* start(url, { run: "projections", options, stop: { at: 2, when: "within" } })
+      yield* hear(program, "stopped")
+      yield* start(url, { run: "projections", options })
+      // Nobody renews a lease of a checkpoint that its own transaction has locked.
+      const both = Effect.all([Projection.status(Chains), Projection.status(Journal)])
+      yield* until(both, (found) => found.flatMap(Option.toArray).some(({ owners }) => owners.length === 0))
+      // It asks for its leases three times in each, for two projections: the last times it is without.
+      yield* Effect.repeat(hear(program, "owns 1"), { times: 12 })
+      yield* program.send("go on")
+      yield* hear(program, "committed 2")
+      yield* judge
+    }))
+
   test("of a subscription, of which the first is frozen and wakes up: at least once, in the order of each key", (url) =>
     Effect.gen(function*() {
       const random = randomOf(3)
@@ -229,6 +278,10 @@ const judgeDeliveries = (
     assert.deepStrictEqual(found, wanted, "in the order of their keys when they came first")
     for (const own of byKey(deliveries, ({ key, process }) => `${key} by ${process}`).values()) {
       const positions = own.map(({ position }) => position)
-      assert.deepStrictEqual(positions, Array.from(new Set(positions)).sort((a, b) => a - b), "in order by each process")
+      assert.deepStrictEqual(
+        positions,
+        Array.from(new Set(positions)).sort((a, b) => a - b),
+        "in order by each process"
+      )
     }
   })

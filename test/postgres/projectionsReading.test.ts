@@ -30,17 +30,22 @@ const storeAt = (url: string, options?: Postgres.Options): Layer.Layer<Services>
   Layer.merge(Layer.orDie(Postgres.layerPool({ ...options, url: Redacted.make(url) })), Upcaster.layer())
 
 const test = (name: string, body: (url: string) => Effect.Effect<void, unknown, Scope.Scope>) =>
-  it.live(name, () => Effect.flatMap(TestServer.database, body).pipe(Effect.scoped, Effect.timeout("40 seconds")), 45_000)
+  it.live(
+    name,
+    () => Effect.flatMap(TestServer.database, body).pipe(Effect.scoped, Effect.timeout("40 seconds")),
+    45_000
+  )
 
 const patience = "20 seconds"
 
 /** Appends in one process and reads in another. Answers with how long the reader waited, in milliseconds, each time. */
 const arrivals = Effect.fnUntraced(function*(url: string, poll: string, listen: boolean, times: number) {
   const writer = yield* Layer.build(Layer.fresh(storeAt(url, { listen })))
-  const running = yield* Layer.build(Layer.fresh(Chains.layerAsync.pipe(Layer.provideMerge(storeAt(url, { listen }))))).pipe(
-    // What can be had as `Duration.Input`.
-    Effect.provideService(Projection.RunDefaults, { poll: poll as "1 second" })
-  )
+  const running = yield* Layer.build(Layer.fresh(Chains.layerAsync.pipe(Layer.provideMerge(storeAt(url, { listen })))))
+    .pipe(
+      // What can be had as `Duration.Input`.
+      Effect.provideService(Projection.RunDefaults, { poll: poll as "1 second" })
+    )
   const append = (n: number) => Context.get(writer, EventStore.EventStore).append(steps("walk", [{ lane: "lane", n }]))
   // From here on it waits at the head.
   const read = (after: Pick<Commit.Receipt, "last" | "storeId">) =>
@@ -60,11 +65,14 @@ const arrivals = Effect.fnUntraced(function*(url: string, poll: string, listen: 
 
 /** Waits until so many sessions listen. */
 const listening = (url: string, count: number) =>
-  Effect.flatMap(PgClient.PgClient, (sql) =>
-    sql`SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query ILIKE 'LISTEN%'`.pipe(
-      Effect.repeat({ schedule: Schedule.spaced("20 millis"), until: (rows) => rows.length >= count }),
-      Effect.timeout(patience)
-    )).pipe(Effect.provide(PgClient.layer({ url: Redacted.make(url), maxConnections: 1 })))
+  Effect.flatMap(
+    PgClient.PgClient,
+    (sql) =>
+      sql`SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query ILIKE 'LISTEN%'`.pipe(
+        Effect.repeat({ schedule: Schedule.spaced("20 millis"), until: (rows) => rows.length >= count }),
+        Effect.timeout(patience)
+      )
+  ).pipe(Effect.provide(PgClient.layer({ url: Redacted.make(url), maxConnections: 1 })))
 
 /** What is warned of is what the tests bring about. */
 const quiet = Logger.layer([])
@@ -103,7 +111,13 @@ describe.skipIf(TestServer.skipped !== undefined)("readers of projections on a s
       const rowsOf = Effect.gen(function*() {
         const stored = yield* RowStore.RowStore
         // More than a reader's page holds.
-        const found = yield* stored.list({ name: "Chains", tenant: "", index: undefined, backward: false, limit: 5_000 })
+        const found = yield* stored.list({
+          name: "Chains",
+          tenant: "",
+          index: undefined,
+          backward: false,
+          limit: 5_000
+        })
         return new Map(Option.getOrThrow(found).rows.map(({ row }) => [row.key, JSON.parse(row.value!)]))
       })
       const journal = Effect.flatMap(PgClient.PgClient, (sql) =>
@@ -125,7 +139,10 @@ describe.skipIf(TestServer.skipped !== undefined)("readers of projections on a s
       assert.deepStrictEqual(byPosition(yield* journal), byPosition(all.filter((step) => !isWaiting(step))))
       for (const key of [bad.walk, bad.lane]) {
         const parked = yield* Projection.parked(Chains, { key })
-        assert.deepStrictEqual(parked.map(({ position }) => position), all.filter(isWaiting).map(({ position }) => position))
+        assert.deepStrictEqual(
+          parked.map(({ position }) => position),
+          all.filter(isWaiting).map(({ position }) => position)
+        )
         assert.deepStrictEqual(parked.map(({ attempts }) => attempts), [1, 0, 0])
         assert.include(parked[0]!.cause, "thirteenth")
       }
@@ -134,7 +151,10 @@ describe.skipIf(TestServer.skipped !== undefined)("readers of projections on a s
 
       // The bug is still there: tried again, it fails again, and nothing behind it goes on.
       yield* Projection.retry(Chains, bad.walk)
-      const attempts = Effect.map(Projection.parked(Chains, { key: bad.walk }), (parked) => parked.map((one) => one.attempts))
+      const attempts = Effect.map(
+        Projection.parked(Chains, { key: bad.walk }),
+        (parked) => parked.map((one) => one.attempts)
+      )
       yield* attempts.pipe(
         Effect.repeat({ schedule: Schedule.spaced("20 millis"), until: ([first]) => first === 2 }),
         Effect.timeout(patience)

@@ -11,6 +11,8 @@ export interface Proxy {
   readonly cutAnswers: Effect.Effect<void>
   /** Answers pass again. */
   readonly restore: Effect.Effect<void>
+  /** Cuts every connection. New ones are let in. */
+  readonly cut: Effect.Effect<void>
   /** Cuts every connection and lets none in. */
   readonly close: Effect.Effect<void>
 }
@@ -33,9 +35,12 @@ export const make = (url: string): Effect.Effect<Proxy, never, Scope.Scope> =>
         database.on("data", (chunk) => cut ? end() : client.write(chunk))
         for (const socket of [client, database]) socket.on("error", end).on("close", end)
       })
+      const drop = () => {
+        for (const socket of sockets) socket.destroy()
+      }
       const stop = () => {
         server.close()
-        for (const socket of sockets) socket.destroy()
+        drop()
       }
       server.listen(0, "127.0.0.1", () => {
         const through = new URL(url)
@@ -44,7 +49,13 @@ export const make = (url: string): Effect.Effect<Proxy, never, Scope.Scope> =>
         const set = (value: boolean) => Effect.sync(() => void (cut = value))
         resume(
           Effect.succeed({
-            proxy: { url: through.href, cutAnswers: set(true), restore: set(false), close: Effect.sync(stop) },
+            proxy: {
+              url: through.href,
+              cutAnswers: set(true),
+              restore: set(false),
+              cut: Effect.sync(drop),
+              close: Effect.sync(stop)
+            },
             stop
           })
         )

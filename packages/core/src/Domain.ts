@@ -162,13 +162,33 @@ export const make = <
     projections,
     events: eventsOf(name, [...aggregates, ...projections]),
     // Each part's layer provides what the part requires; their list has lost which.
-    layer: (modes: { readonly [projection: string]: Mode | undefined } = {}) =>
-      [
+    layer: (modes: { readonly [projection: string]: Mode | undefined } = {}) => {
+      checkModes(name, modes, sources)
+      return [
         ...aggregates.map(({ layer }) => layer),
         ...projections.map(({ "~definition": parts, tag }) => ways[modes[tag] ?? "live"](parts, sources.get(tag)!))
-      ].reduce<Layer.Layer<never, unknown, unknown>>((all, one) => Layer.merge(all, one), Layer.empty) as never,
+      ].reduce<Layer.Layer<never, unknown, unknown>>((all, one) => Layer.merge(all, one), Layer.empty) as never
+    },
     run: (options) =>
       running.runAll(projections.map(({ "~definition": parts, tag }) => [parts, sources.get(tag)!] as const), options)
+  }
+}
+
+/** Modes come from settings, too, where no types look: what is misspelt would run another way than was meant. */
+const checkModes = (
+  name: string,
+  modes: { readonly [projection: string]: string | undefined },
+  projections: ReadonlyMap<string, unknown>
+): void => {
+  for (const [tag, mode] of Object.entries(modes)) {
+    if (!projections.has(tag)) {
+      const names = Array.from(projections.keys()).join(", ") || "none: it has no projections"
+      throw definition.defect(`Domain ${name}, modes: expected names of projections (${names}), got ${tag}`)
+    }
+    if (mode !== undefined && !Object.hasOwn(ways, mode)) {
+      const all = Object.keys(ways).join(", ")
+      throw definition.defect(`Domain ${name}, mode of ${tag}: expected one of ${all}, got ${JSON.stringify(mode)}`)
+    }
   }
 }
 

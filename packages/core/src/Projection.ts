@@ -173,7 +173,7 @@ export type At = projection.At
 export interface Query<Row, Indexes, Name extends keyof Indexes> {
   /** A declared index. The order of keys, unless told. Rows that are equal in the index are in the order of their keys. */
   readonly index?: Name | undefined
-  /** Values of the first fields of the index. */
+  /** Values of the first fields of the index. `undefined` stands for rows without the field, not for any. */
   readonly where?:
     | ([Name] extends [never] ? { readonly [field: string]: never }
       : { readonly [F in Extract<Indexes[Name], keyof Row>]?: Row[F] })
@@ -195,7 +195,10 @@ export interface Paging {
   readonly direction?: "forward" | "backward" | undefined
   /** Rows wanted, 1 to `Limits.rowsPerPage`; `Limits.rowsPerPageDefault` unless told. */
   readonly limit?: number | undefined
-  /** `next` of the page before. Rows that come or go meanwhile neither repeat nor hide the others. */
+  /**
+   * `next` of the page before (`Option.getOrUndefined` of it), with the same query and direction. Rows that come or go
+   * meanwhile neither repeat nor hide the others.
+   */
   readonly cursor?: string | undefined
 }
 
@@ -394,6 +397,12 @@ export interface Contract<Name extends string, Row, E extends Event.Any, Indexes
  *
  * A fold that changes gets a new `revision`: its rows are built beside the old ones, which serve meanwhile.
  *
+ * **Gotchas**
+ *
+ * Readers of both revisions get the rows of the one that serves, each by its own schema. Where the schemas differ so that
+ * a row of one is none of the other, a read is `Refused` until the switch, or after it. Fields that are optional, or have
+ * a default when they are decoded, keep both reading; a projection under a new name never meets the old rows.
+ *
  * **Example** (The balance of every account)
  *
  * ```ts
@@ -429,9 +438,12 @@ export const make = <
 >(name: Name, contract: {
   readonly row: Row
   readonly events: ReadonlyArray<E>
-  /** Orders that rows can be listed in: fields of the row, the first one first. At most `Limits.indexesPerProjection`. */
+  /**
+   * Orders that rows can be listed in: fields of the row, the first one first. At most `Limits.indexesPerProjection`. Rows
+   * are stored with their places, so other indexes are another revision.
+   */
   readonly indexes?: Indexes
-  /** Revision of the fold: 1 unless told. */
+  /** Revision of the fold, the keys, the row and the indexes: 1 unless told. */
   readonly revision?: number
   /** `park`, unless told. */
   readonly onFailure?: OnFailure
@@ -442,15 +454,39 @@ export const make = <
   }
   const { indexes = {}, onFailure = "park", revision = 1 } = contract
   definition.checkRevision(`Projection ${name}`, revision)
-  const count = Object.keys(indexes).length
-  if (count > Limits.indexesPerProjection) {
-    throw definition.defect(`Projection ${name}: ${count} indexes, at most ${Limits.indexesPerProjection}`)
-  }
+  checkIndexes(name, contract.row, indexes)
   return {
     tag: name,
     // The interface has checked the handlers against the events; from here on tags lead to them.
     fold: (parts: object) =>
       build({ ...contract, indexes, onFailure, revision, name, ...parts } as unknown as projection.Definition) as never
+  }
+}
+
+/** What the types leave open, and a program without types gets wrong: rows would stand in an order that nobody meant. */
+const checkIndexes = (
+  name: string,
+  row: Schema.Top & { readonly fields?: unknown },
+  indexes: { readonly [index: string]: ReadonlyArray<string> }
+): void => {
+  const { length } = Object.keys(indexes)
+  if (length > Limits.indexesPerProjection) {
+    throw definition.defect(
+      `Projection ${name}: expected at most ${Limits.indexesPerProjection} indexes, got ${length}`
+    )
+  }
+  // Only a struct says what fields there are.
+  const known = typeof row.fields === "object" && row.fields !== null ? Object.keys(row.fields) : undefined
+  for (const [index, fields] of Object.entries(indexes)) {
+    const what = `Projection ${name}, index ${index}`
+    if (fields.length === 0) throw definition.defect(`${what}: expected at least one field, got none`)
+    for (const twice of definition.duplicates(fields)) {
+      throw definition.defect(`${what}: the field ${twice} is there twice`)
+    }
+    const strange = known && fields.find((field) => !known.includes(field))
+    if (strange !== undefined) {
+      throw definition.defect(`${what}: expected fields of the row (${known!.join(", ")}), got ${strange}`)
+    }
   }
 }
 
@@ -593,9 +629,13 @@ type NoExtra<H, Tag extends PropertyKey> = { readonly [K in Exclude<keyof H, Tag
  * tried again as the schedule says. Then it is parked under its key, and later events of the key wait behind it; or the
  * projection halts.
  *
- * Tables are named by revision, so that a new one is built beside the old one.
+ * Tables are named by revision, so that a new one is built beside the old one. Which revision serves is told by `status`;
+ * a report reads the tables of the revision it names.
  *
  * **Gotchas**
+ *
+ * The name of a projection is no part of the names of its tables: two projections that use one name at one revision share
+ * the table.
  *
  * A store in memory has no transactions: there a handler that fails leaves behind what it has done.
  *
@@ -693,10 +733,16 @@ export const run = <const P extends ReadonlyArray<Runnable>>(
   options?: RunOptions
 ): Effect.Effect<never, ProjectionError, EventStore | Upcaster | RowStore | Needs<P[number]>> =>
   // What custom projections require is all that the list has lost.
-  running.runAll(
-    projections.map((one) => ["~custom" in one ? one["~custom"] : one["~definition"], []] as const),
-    options
-  ) as Effect.Effect<never, ProjectionError, EventStore | Upcaster | RowStore | Needs<P[number]>>
+  Effect.suspend(() => {
+    // Two runs of one revision would fold rows that are not theirs.
+    for (const twice of definition.duplicates(projections.map(({ revision, tag }) => `${tag}, revision ${revision}`))) {
+      return Effect.die(definition.defect(`Projections to run: ${twice}, is there twice`))
+    }
+    return running.runAll(
+      projections.map((one) => ["~custom" in one ? one["~custom"] : one["~definition"], []] as const),
+      options
+    )
+  }) as Effect.Effect<never, ProjectionError, EventStore | Upcaster | RowStore | Needs<P[number]>>
 
 /**
  * How a projection is doing, in its own revision; none when it has never been run.

@@ -24,6 +24,9 @@ export class Behind extends Schema.TaggedError<Behind>("@varve/core/Behind")("Be
   state: Schema.Literals(["running", "paused", "halted", "absent"])
 }) {
   override get message(): string {
+    if (this.state === "absent") {
+      return `The read model is not there: nobody has run it in this store, expected position ${this.expected} within ${this.waited} ms`
+    }
     return `The read model is at position ${this.actual} (${this.state}), expected ${this.expected} within ${this.waited} ms`
   }
 }

@@ -188,7 +188,7 @@ export interface Batch {
   /** Distinct keys. */
   readonly rows: ReadonlyArray<RowWrite>
   readonly park: ReadonlyArray<Parked>
-  /** Parked events that are done with. */
+  /** Parked events that are done with. Nothing is written when one of them is not parked: somebody else was done with it. */
   readonly unpark: ReadonlyArray<RowKey & { readonly position: number; readonly index: number }>
   /** Stored as the target's last failure. */
   readonly failure?: Failure | undefined
@@ -200,7 +200,7 @@ export interface Batch {
 /**
  * What became of a batch. Nothing was written unless it is `Committed`.
  *
- * - `Moved`: the checkpoint is not where the batch started
+ * - `Moved`: the checkpoint is not where the batch started, or what it is done with is not parked any more
  * - `Lost`: the lease is somebody else's
  * - `Stopped`: the target is paused, halted or dropped, or its partitions have changed
  *

@@ -64,7 +64,8 @@ export const Failure = Schema.Struct({
 export type Failure = typeof Failure.Type
 
 /**
- * Schema of a `Status`, so that tools can print it as JSON.
+ * Schema of a `Status`, so that tools can print it: `Schema.encodeSync(Schema.toCodecJson(Status.Status))` gives JSON, with
+ * times in ISO 8601 and durations in milliseconds.
  *
  * @category schemas
  * @since 0.1.0

@@ -72,7 +72,10 @@ export class BuggyJournal extends makeJournal(true) {}
 export class Steps extends Subscription.make("Steps", { events: [Stepped] }) {}
 
 /** A commit of steps of one walk. */
-export const steps = (walk: string, events: ReadonlyArray<{ readonly lane: string; readonly n: number }>): Commit.Commit => {
+export const steps = (
+  walk: string,
+  events: ReadonlyArray<{ readonly lane: string; readonly n: number }>
+): Commit.Commit => {
   const [first, ...others] = events.map((payload) => ({ type: Stepped.tag, revision: 1, payload }))
   return { writes: [{ stream: StreamName.make("Walk", walk), expected: "any", events: [first!, ...others] }] }
 }

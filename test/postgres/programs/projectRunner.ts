@@ -2,7 +2,7 @@
  * Runs projections, or a subscription, on a database, and says in lines what it does:
  *
  * - `running` when it begins, `opened` for each entry that it has made or found
- * - `owns <partitions>` when that has changed
+ * - `owns <partitions>` whenever it has asked for leases and has some, or has none any more
  * - `committed <number>` after each batch, 0 for one without events, `answered <outcome>` for one that was not taken
  * - `delivered <position>` after each event of the subscription
  * - `stopped` where it was told to stop: from there it waits for a line
@@ -53,7 +53,7 @@ const watched = (rows: RowStore.RowStore["Service"], stop: Orders["stop"]): RowS
   const acquire: RowStore.RowStore["Service"]["acquire"] = (request) =>
     Effect.tap(rows.acquire(request), ({ leases }) => {
       const { name } = request.target
-      if (owned.get(name) === leases.length) return Effect.void
+      if (leases.length === 0 && owned.get(name) === 0) return Effect.void
       owned.set(name, leases.length)
       return say(`owns ${leases.length}`)
     })

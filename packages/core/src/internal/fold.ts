@@ -7,7 +7,7 @@ import type { Reader } from "../Upcaster.ts"
 import * as check from "./check.ts"
 import { reasonOf } from "./definition.ts"
 import { nameOf } from "./partition.ts"
-import { type Definition, envelopeOf, foldRow, type Keyed, keysOf } from "./projection.ts"
+import { type Definition, foldRow, type Keyed, keysOf } from "./projection.ts"
 import type { Codec } from "./rowCodec.ts"
 import type { Tagged } from "./running.ts"
 
@@ -17,14 +17,22 @@ export interface Item {
   readonly event: Tagged
   /** Its place among the events that the stored one has become. */
   readonly index: number
-  readonly envelope: ReturnType<typeof envelopeOf>
   /** Each once. */
   readonly keys: ReadonlyArray<string>
 }
 
+/** How many causes of causes are told. */
+const causesTold = 4
+
 /** Words for what was thrown. Never a whole input: it is stored beside the event. */
 export const causeOf = (error: unknown): string => {
-  const text = reasonOf(error)
+  let text = reasonOf(error)
+  // Drivers say "Query failed", and what was wrong in the cause of the cause. What is said already is not said again.
+  for (let depth = 0; depth < causesTold && error instanceof Error; depth++) {
+    error = error.cause
+    const more = error instanceof Error ? reasonOf(error) : ""
+    if (!text.includes(more)) text = `${text}: ${more}`
+  }
   return text.length <= 2_000 ? text : `${text.slice(0, 2_000)}… (${text.length} characters)`
 }
 
@@ -71,13 +79,12 @@ export const itemsOf = (
   for (const stored of events) {
     const upcast = reader.upcast(stored)
     if (Result.isFailure(upcast)) return stop(stored, upcast.failure.message)
-    const envelope = envelopeOf(stored)
     for (const { event, index } of upcast.success) {
       try {
-        const keys = keysOf(keyed, event, envelope)
+        const keys = keysOf(keyed, event, stored)
         const wrong = wrongKeys(keys)
         if (wrong !== undefined) return stop(stored, wrong)
-        items.push({ stored, event, index, envelope, keys })
+        items.push({ stored, event, index, keys })
       } catch (error) {
         return stop(stored, `The key of ${event._tag} cannot be told: ${causeOf(error)}`)
       }
@@ -93,12 +100,21 @@ export interface Placed {
 }
 
 /** One entry for every key of every item. */
-export const placed = (items: ReadonlyArray<Item>): ReadonlyArray<Placed> =>
-  items.flatMap((item) => item.keys.map((key) => ({ item, key: { tenant: item.stored.stream.tenant, key } })))
+export const placed = (items: ReadonlyArray<Item>): ReadonlyArray<Placed> => {
+  const all: Array<Placed> = []
+  for (const item of items) {
+    const { keys, stored: { stream: { tenant } } } = item
+    for (const key of keys) all.push({ item, key: { tenant, key } })
+  }
+  return all
+}
 
 /** The keys of placed items, each once. */
-export const distinct = (items: ReadonlyArray<Placed>): ReadonlyArray<RowKey> =>
-  Array.from(new Map(items.map(({ key }) => [nameOf(key), key])).values())
+export const distinct = (items: ReadonlyArray<Placed>): ReadonlyArray<RowKey> => {
+  const keys = new Map<string, RowKey>()
+  for (const { key } of items) keys.set(nameOf(key), key)
+  return Array.from(keys.values())
+}
 
 /** A row as a batch has left it, decoded; `undefined` for one that was removed. */
 export interface Kept {
@@ -154,7 +170,7 @@ const slotOf = (key: RowKey, row: StoredRow | undefined, kept: Kept | undefined,
   parked
 })
 
-const next = (definition: Definition, codec: Codec, slot: Slot, { envelope, event }: Item): unknown => {
+const next = (definition: Definition, codec: Codec, slot: Slot, { event, stored }: Item): unknown => {
   if (slot.text !== undefined) {
     const decoded = codec.decode(slot.text)
     if (Result.isFailure(decoded)) {
@@ -163,7 +179,7 @@ const next = (definition: Definition, codec: Codec, slot: Slot, { envelope, even
     slot.row = decoded.success
     slot.text = undefined
   }
-  const row = foldRow(definition, event, envelope, slot.key.key, slot.row)
+  const row = foldRow(definition, event, stored, slot.key.key, slot.row)
   if (row !== undefined && row !== slot.row && !codec.is(row)) {
     // Says what is wrong with it.
     codec.encode(row)
@@ -176,6 +192,14 @@ const writeOf = (codec: Codec, { index, key, position, row }: Slot): RowWrite =>
   row === undefined
     ? { ...key, value: null, position, index, sorts: [] }
     : { ...key, value: codec.encode(row), position, index, sorts: codec.sorts(row) }
+
+const parkedOf = (
+  { index, stored: { id: eventId, position, type } }: Item,
+  key: RowKey,
+  parkedAt: DateTime.Utc,
+  attempts: number,
+  cause: string
+): Parked => ({ ...key, position, index, eventId, type, attempts, cause, parkedAt, due: false })
 
 /**
  * Folds the items of a partition onto rows.
@@ -206,19 +230,8 @@ export const fold = (
     }
     // The row has seen it: an event that comes again changes nothing.
     if (stored.position < slot.position || (stored.position === slot.position && index <= slot.index)) continue
-    const parked = (attempts: number, cause: string): Parked => ({
-      ...key,
-      position: stored.position,
-      index,
-      eventId: stored.id,
-      type: stored.type,
-      attempts,
-      cause,
-      parkedAt: at,
-      due: false
-    })
     if (slot.parked) {
-      park.push(parked(0, ""))
+      park.push(parkedOf(item, key, at, 0, ""))
       continue
     }
     try {
@@ -234,7 +247,7 @@ export const fold = (
       failure = failureOf(stored, at, cause, key.key)
       if (definition.onFailure === "halt") return haltedAt(definition, codec, items, loaded, at, stored, failure)
       slot.parked = true
-      park.push(parked(1, cause))
+      park.push(parkedOf(item, key, at, 1, cause))
     }
   }
   try {

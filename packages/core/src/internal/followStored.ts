@@ -12,7 +12,7 @@ import type { Entry, Following, Snapshot, Subject } from "./changes.ts"
 import { itemsOf } from "./fold.ts"
 import { targetOf } from "./projection.ts"
 import * as question from "./question.ts"
-import { checkPlace, decode, lackOf, reachedBy, type Stored } from "./served.ts"
+import { checkIndex, checkPlace, decode, lackOf, reachedBy, type Stored } from "./served.ts"
 import { until } from "./waiting.ts"
 
 type Answer<A> = Effect.Effect<A, Reason | EventStoreError>
@@ -178,10 +178,11 @@ const rowOf = Effect.fnUntraced(function*(self: Stored, { tenant }: Subject, key
 
 /** A page of the rows of a query. */
 const rowsOf = Effect.fnUntraced(function*(
-  { past, rows }: Stored,
+  self: Stored,
   { plan, tenant }: Subject,
   cursor: string | undefined
 ) {
+  const { past, rows } = self
   const { name } = past.definition
   const { atLeast, below, index } = plan
   const limit = Limits.rowsPerPage
@@ -189,6 +190,7 @@ const rowsOf = Effect.fnUntraced(function*(
   const after = cursor === undefined ? undefined : JSON.parse(cursor) as NonNullable<question.Plan["after"]>
   const request = { name, tenant, index, atLeast, below, after, backward: false, limit: limit + 1 }
   const { rows: found, served } = Option.getOrThrow(yield* rows.list(request))
+  yield* checkIndex(self, plan, tenant, served.revision)
   const page = found.slice(0, limit)
   const entries: Array<Entry> = []
   for (const { row: stored, sort } of page) {

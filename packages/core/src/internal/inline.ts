@@ -75,8 +75,11 @@ const prepare = (
   // Looked at above: every commit says what is needed.
   const byCommit = events.map((some) => itemsOf(reader, definition.key, some!))
   if (byCommit.some(({ stopped }) => stopped !== undefined)) return undefined
+  const keys = distinct(placed(byCommit.flatMap(({ items }) => items)))
+  // All writers wait while rows are written: commits that touch so many are left to who runs the projection.
+  if (keys.length > Limits.keysPerRead) return undefined
   return {
-    keys: distinct(placed(byCommit.flatMap(({ items }) => items))),
+    keys,
     fold: (rows, accepted) => {
       let first = unstored
       const items = byCommit.flatMap(({ items }, i) => {

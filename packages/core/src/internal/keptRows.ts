@@ -8,7 +8,7 @@ const mostUnits = 16_777_216
 
 /**
  * Rows of a partition as its last batches left them, so that the next batch need not load them. Right while every batch is
- * committed under one lease: nobody else writes them then. The oldest go first.
+ * committed under one lease: nobody else writes them then. Those that came first go first.
  */
 export class KeptRows {
   private readonly rows = new Map<string, Kept>()
@@ -18,22 +18,27 @@ export class KeptRows {
     return this.rows.get(nameOf(key))
   }
 
-  set(key: RowKey, kept: Kept): void {
-    this.delete(key)
-    this.rows.set(nameOf(key), kept)
-    this.units += kept.units
+  /** False when rows had to go, which may be those that have just come. */
+  set(key: RowKey, kept: Kept): boolean {
+    const name = nameOf(key)
+    this.units += kept.units - (this.rows.get(name)?.units ?? 0)
+    this.rows.set(name, kept)
+    return (this.rows.size <= mostRows && this.units <= mostUnits) || this.shrink()
+  }
+
+  private shrink(): false {
     for (const [name, { units }] of this.rows) {
-      if (this.rows.size <= mostRows && this.units <= mostUnits) return
+      if (this.rows.size <= mostRows && this.units <= mostUnits) break
       this.rows.delete(name)
       this.units -= units
     }
+    return false
   }
 
   delete(key: RowKey): void {
-    const known = this.rows.get(nameOf(key))
-    if (known === undefined) return
-    this.rows.delete(nameOf(key))
-    this.units -= known.units
+    const name = nameOf(key)
+    this.units -= this.rows.get(name)?.units ?? 0
+    this.rows.delete(name)
   }
 
   clear(): void {

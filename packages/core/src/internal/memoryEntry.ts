@@ -32,6 +32,9 @@ const checkpointAt = (position: number, at: DateTime.Utc, fence: number) => (par
 const isBefore = (a: { position: number; index: number }, b: { position: number; index: number }): boolean =>
   a.position < b.position || (a.position === b.position && a.index < b.index)
 
+const isAt = (a: { position: number; index: number }, b: { position: number; index: number }): boolean =>
+  a.position === b.position && a.index === b.index
+
 const byPlace = (a: RowStore.Parked, b: RowStore.Parked): number =>
   text.compare(a.tenant, b.tenant) || text.compare(a.key, b.key) || a.position - b.position || a.index - b.index
 
@@ -106,11 +109,12 @@ export class MemoryEntry {
     for (const one of this.checkpoints) if (one.owner === owner) one.owner = undefined
   }
 
-  judge({ fence, from, partition }: RowStore.Batch): RowStore.Committed {
+  judge({ fence, from, partition, unpark }: RowStore.Batch): RowStore.Committed {
     const checkpoint = this.checkpoints[partition]
     if (this.state !== "running" || checkpoint === undefined) return "Stopped"
     if (fence !== undefined && checkpoint.fence !== fence) return "Lost"
-    return checkpoint.position === from ? "Committed" : "Moved"
+    const parked = unpark.every((event) => this.parked.get(nameOf(event))?.some((one) => isAt(one, event)))
+    return checkpoint.position === from && parked ? "Committed" : "Moved"
   }
 
   commit(batch: RowStore.Batch, at: DateTime.Utc): RowStore.Committed {
@@ -119,12 +123,12 @@ export class MemoryEntry {
     const checkpoint = this.checkpoints[batch.partition]!
     for (const row of batch.rows) this.write(row)
     for (const event of batch.unpark) {
-      this.changeParked(event, (events) => events.filter((one) => isBefore(one, event) || isBefore(event, one)))
+      this.changeParked(event, (events) => events.filter((one) => !isAt(one, event)))
     }
     for (const event of batch.park) {
       this.changeParked(
         event,
-        (events) => [...events.filter((one) => isBefore(one, event) || isBefore(event, one)), event].sort(byPlace)
+        (events) => [...events.filter((one) => !isAt(one, event)), event].sort(byPlace)
       )
     }
     if (batch.failure !== undefined) this.failure = batch.failure

@@ -260,12 +260,12 @@ export class Folder {
     return failure === undefined ? Effect.succeed(steps) : Effect.as(this.past.warn(failure), steps)
   }
 
-  private step({ envelope, event, stored }: Item, key: string): Failure | undefined {
+  private step({ event, stored }: Item, key: string): Failure | undefined {
     if (this.parked.has(key)) return undefined
     const { codec, definition } = this.past
     const before = this.rows.get(key)
     try {
-      const row = foldRow(definition, event, envelope, key, before)
+      const row = foldRow(definition, event, stored, key, before)
       if (row === undefined) this.rows.delete(key)
       else {
         if (row !== before && !codec.is(row)) {

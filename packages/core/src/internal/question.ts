@@ -1,3 +1,4 @@
+import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Base64Url from "effect/encoding/Base64Url"
 import type * as JsonPatch from "effect/JsonPatch"
@@ -55,8 +56,17 @@ export const checkKeys = (keys: ReadonlyArray<string>): Refused | undefined => {
 }
 
 /** Why a point in the history is none, or `undefined` when it is one. */
-export const checkAt = (at: At): Refused | undefined =>
-  "position" in at ? check.int("position to read at", at.position, 0, Number.MAX_SAFE_INTEGER) : undefined
+export const checkAt = (at: At): Refused | undefined => {
+  if ("position" in at) return check.int("position to read at", at.position, 0, Number.MAX_SAFE_INTEGER)
+  // A `Date` has no time that DateTimes compare by: without types it would be answered with nothing.
+  const time: unknown = "recordedAt" in at ? at.recordedAt : at.occurredAt
+  if (DateTime.isDateTime(time)) return undefined
+  return new Refused({
+    what: "point to read at",
+    expected: "a position, or a DateTime as recordedAt or occurredAt",
+    actual: time instanceof Date ? "a Date" : check.show(time)
+  })
+}
 
 /** What a reader waits for. */
 export interface Wanted {
@@ -76,9 +86,16 @@ const wantedOf = (after: After | undefined): Wanted | Refused => {
       ?? { position: after, storeId: undefined }
   }
   const receipt = Option.isOption(after) ? Option.getOrUndefined(after) : after
-  return receipt === undefined
-    ? nothing
-    : { position: receipt.last, storeId: receipt.storeId }
+  if (receipt === undefined) return nothing
+  // A receipt may have travelled, as JSON: the types are a promise that a client can break.
+  if (receipt !== null && Number.isSafeInteger(receipt.last) && typeof receipt.storeId === "string") {
+    return { position: receipt.last, storeId: receipt.storeId }
+  }
+  return new Refused({
+    what: "receipt to wait for",
+    expected: "one with last, a position, and storeId",
+    actual: receipt === null ? "null" : `last ${check.show(receipt.last)} and storeId ${check.show(receipt.storeId)}`
+  })
 }
 
 /** What a reader waits for, or why it cannot be waited for. */
@@ -126,8 +143,8 @@ export const cursorOf = (name: string, { backward, indexName }: Plan, sort: stri
 /** Longest cursor: a place in an index and a key, both escaped as JSON, as base64. */
 const cursorCharacters = 16_384
 
-const readCursor = (cursor: string): ReadonlyArray<unknown> | undefined => {
-  if (cursor.length > cursorCharacters) return undefined
+const readCursor = (cursor: unknown): ReadonlyArray<unknown> | undefined => {
+  if (typeof cursor !== "string" || cursor.length > cursorCharacters) return undefined
   const decoded = Base64Url.decodeString(cursor)
   if (Result.isFailure(decoded)) return undefined
   try {
@@ -162,7 +179,7 @@ const sortOf = (what: string, value: unknown): string | Refused => {
     return new Refused({
       what,
       expected,
-      actual: typeof value === "string" ? "a lone surrogate" : check.show(typeof value)
+      actual: typeof value === "string" ? "a lone surrogate" : value instanceof Date ? "a Date" : typeof value
     })
   }
 }

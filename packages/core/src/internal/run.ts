@@ -85,6 +85,8 @@ const isTransient = ({ reason }: EventStoreError): boolean =>
 const pauseAfter = Effect.fnUntraced(function*(course: Course, what: string, message: string) {
   const { failures, target } = course
   course.failures++
+  // A page that takes longer than the store waits would fail for ever.
+  course.pageSize = Math.max(Math.min(course.pageSize, course.atWork) >> 1, 1)
   if (failures === 0) yield* Effect.logWarning(`${target.name}: ${what} fails, and is tried again: ${message}`)
   const millis = Math.min(pauseMillis * 2 ** Math.min(failures, 20), longestPauseMillis)
   yield* Effect.sleep(millis * (0.5 + 0.5 * (yield* Random.next)))
@@ -103,7 +105,9 @@ const renewing = Effect.fnUntraced(function*(
     const now = yield* Clock.currentTimeMillis
     const acquired = yield* rows.acquire({ target, owner, lease, most })
     const fences = new Map(acquired.leases.map(({ fence, partition }) => [partition, fence]))
-    const kept = Array.from(desks.values()).every(({ fence, partition }) => fences.get(partition) === fence)
+    const kept = Array.from(desks.values()).every(({ fence, isCommitting, partition }) =>
+      isCommitting || fences.get(partition) === fence
+    )
     if (acquired.state !== "running" || acquired.partitions !== partitions || !kept) return
     course.heldUntil = now + leaseMillis
     // The others are fed after the page in hand.
@@ -283,7 +287,9 @@ export const prepare = Effect.fnUntraced(function*(target: Target, options: RunO
     serving: true,
     commits: 0,
     events: 0,
-    failures: 0
+    failures: 0,
+    pageSize: settings.pageSize,
+    atWork: settings.pageSize
   }
   return course
 })

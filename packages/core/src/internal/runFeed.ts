@@ -113,6 +113,9 @@ const serve = Effect.fnUntraced(function*(course: Course, head: number) {
   yield* Effect.logInfo(`${target.name}: revision ${target.revision} serves`)
 })
 
+/** Milliseconds of a clock that nobody sets. */
+const elapsed = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1_000_000)
+
 /** What is done now and then, between pages. */
 class Chores<R> {
   readonly course: Course
@@ -133,14 +136,14 @@ class Chores<R> {
 
   /** Whether something is to be done after the next page that nothing may be under way for. */
   get due(): Effect.Effect<boolean> {
-    return Effect.map(Clock.currentTimeMillis, (now) => this.course.parked > 0 && now >= this.lookAt)
+    return Effect.map(elapsed, (now) => this.course.parked > 0 && now >= this.lookAt)
   }
 
   /** False when a lease is gone. */
   after({ atHead, scannedTo }: Page, settled: boolean): Effect.Effect<boolean, EventStoreError, R> {
     return Effect.gen({ self: this }, function*() {
       const { course, desks, job, partitions } = this
-      const now = yield* Clock.currentTimeMillis
+      const now = yield* elapsed
       this.pages++
       if (job.rows && (this.pages % sweepPages === 0 || (atHead && now >= this.sweepAt))) {
         this.sweepAt = now + sweepMillis
@@ -178,24 +181,27 @@ export const feed = Effect.fnUntraced(function*<R>(
 ): Effect.fn.Return<Ended, EventStoreError, R> {
   const { settings: { pageSize }, store, target } = course
   const filter = filterOf(job.reader)
-  const read = (after: number) => store.readPage({ after, until: signals.until, filter, limit: pageSize })
-  let since = yield* Clock.currentTimeMillis
+  const read = (after: number) => store.readPage({ after, until: signals.until, filter, limit: course.pageSize })
+  let since = yield* elapsed
   const chores = new Chores(course, job, desks, partitions, since)
   let page = yield* read(Math.min(...Array.from(desks.values(), ({ position }) => position)))
   while (true) {
     const { atHead, events, scannedTo } = page
     const ahead = atHead ? undefined : yield* Effect.forkChild(read(scannedTo))
     const pausing = signals.changed || (yield* chores.due)
+    course.atWork = events.length
     const ended = yield* workPage(course, job, desks, partitions, page, pausing).pipe(
       span(`${target.name}.page`, { "varve.to": scannedTo, "varve.events": events.length })
     )
     if (ended !== undefined) return ended
-    course.failures = 0
+    // A commit that is under way may still fail.
+    if (atHead || pausing) course.failures = 0
+    course.pageSize = Math.min(Math.ceil(course.pageSize * 1.125), pageSize)
     course.events += events.length
-    const now = yield* Clock.currentTimeMillis
+    const now = yield* elapsed
     if (events.length > 0 && now > since) course.rate = events.length / desks.size / (now - since) * 1_000
     if (!(yield* chores.after(page, atHead || pausing)) || (signals.changed && pausing)) return changed
-    since = yield* Clock.currentTimeMillis
+    since = yield* elapsed
     if (ahead !== undefined) {
       // A store in this process may never let others have their turn.
       yield* Effect.yieldNow
@@ -204,7 +210,7 @@ export const feed = Effect.fnUntraced(function*<R>(
     }
     if (signals.wait === undefined) return { _tag: "AtHead", position: scannedTo }
     yield* signals.wait
-    since = yield* Clock.currentTimeMillis
+    since = yield* elapsed
     page = yield* read(scannedTo)
   }
 })

@@ -7,7 +7,7 @@ import type * as Event from "../Event.ts"
 import * as Metadata from "../Metadata.ts"
 import type { Failure } from "../RowStore.ts"
 import { causeOf, failureOf, type Item, type Placed } from "./fold.ts"
-import type { envelopeOf, Keyed } from "./projection.ts"
+import { envelopeOf, type Keyed } from "./projection.ts"
 import type { Tagged } from "./running.ts"
 
 /** Documented at `Subscription.Delivery`. */
@@ -45,17 +45,17 @@ export const retryDefault: Retry = Schedule.max([Schedule.exponential("100 milli
 /** Runs the handler of an event in the circumstances of the event: what is written there names its cause. */
 export const handleOnce = <R>(
   { about, handle }: Handled<R>,
-  { item: { envelope, event, index, stored }, key }: Placed,
+  { item: { event, index, stored }, key }: Placed,
   attempt: number
 ): Effect.Effect<unknown, unknown, R> => {
   const { position, recordedAt, stream: { tenant } } = stored
   return Effect.suspend(() =>
-    handle[event._tag]!(event, { ...envelope, key: key.key, position, index, recordedAt, attempt, ...about })
+    handle[event._tag]!(event, { ...envelopeOf(stored), key: key.key, position, index, recordedAt, attempt, ...about })
   ).pipe(
     Metadata.provide({
       tenant,
       causationId: stored.id,
-      correlationId: envelope.correlationId ?? stored.commitId
+      correlationId: stored.metadata.correlationId ?? stored.commitId
     })
   )
 }

@@ -102,6 +102,10 @@ export interface Course {
   events: number
   /** How often in a row the store could not be reached. */
   failures: number
+  /** Most events of a page: fewer after a failure, since it may have been too many of them, and slowly more again. */
+  pageSize: number
+  /** Events of the page at work. */
+  atWork: number
 }
 
 /** A batch whose commit is under way while the next one is made. */
@@ -160,6 +164,17 @@ export class Desk {
     return Effect.map(Clock.currentTimeMillis, (now) => now < this.course.heldUntil)
   }
 
+  /**
+   * Whether a batch is being committed. It may hold the checkpoint, so the lease cannot be renewed and nobody can take it;
+   * and whether it was somebody else's by then, its answer tells.
+   */
+  isCommitting = false
+
+  private committing<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    const set = (value: boolean) => Effect.sync(() => void (this.isCommitting = value))
+    return Effect.acquireUseRelease(set(true), () => effect, () => set(false))
+  }
+
   /** Commits a batch that starts at the checkpoint. */
   commit<E = never, R = never>(
     { failure, park = [], rows = [], to, unpark = [] }: Parts,
@@ -168,11 +183,12 @@ export class Desk {
     const { course, fence, partition, position: from } = this
     const { rate, settings: { lease }, target } = course
     const batch: Batch = { target, partition, fence, from, to, rows, park, unpark, failure, rate, lease }
-    return Effect.tap(course.rows.commit(batch, within), (committed) =>
+    return Effect.tap(this.committing(course.rows.commit(batch, within)), (committed) =>
       Effect.sync(() => {
         if (committed !== "Committed") return this.kept.clear()
         this.position = to
         course.commits++
+        course.failures = 0
         course.parked += park.length - unpark.length
       })).pipe(span(`${target.name}.commit`, { "varve.partition": partition, "varve.from": from, "varve.to": to }))
   }

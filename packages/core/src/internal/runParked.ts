@@ -1,6 +1,7 @@
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import type { EventStoreError } from "../EventStoreError.ts"
+import * as Limits from "../Limits.ts"
 import type { Parked, RowKey } from "../RowStore.ts"
 import { itemsOf } from "./fold.ts"
 import { nameOf, partitionOf } from "./partition.ts"
@@ -47,6 +48,8 @@ const parkAgain = Effect.fnUntraced(function*(
   // The first one last: as long as it is due, this is done again when it ends on the way.
   while (true) {
     const events = yield* rows.parked({ target, key, limit })
+    // Somebody has skipped it while it was tried: what is behind it stays due.
+    if (events[0]?.position !== position || events[0].index !== parked.index) return true
     const behind = events.filter((one) => one.due && (one.position !== position || one.index !== parked.index))
     const last = behind.length === 0 && events.length < limit
     const park = last
@@ -82,6 +85,21 @@ const drainKey = Effect.fnUntraced(function*<R>(job: Job<R>, desk: Desk, key: Ro
   }
 })
 
+/** The keys of what somebody has asked to be tried again, where it is ours. Those of other partitions may come first. */
+const dueKeys = Effect.fnUntraced(function*(
+  { rows, target }: Course,
+  desks: ReadonlyMap<number, Desk>,
+  partitions: number
+) {
+  for (let limit = parkedPage;; limit *= 10) {
+    const due = yield* rows.parked({ target, due: true, limit })
+    const own = due.filter((event) => desks.has(partitionOf(event, partitions)))
+    if (own.length > 0 || due.length < limit || limit >= Limits.parkedEvents) {
+      return Array.from(new Map(own.map(({ key, tenant }) => [nameOf({ key, tenant }), { key, tenant }])).values())
+    }
+  }
+})
+
 /** Works what somebody has asked to be tried again, where it is ours. False when a lease is gone. */
 export const drainDue = Effect.fnUntraced(function*<R>(
   course: Course,
@@ -89,12 +107,9 @@ export const drainDue = Effect.fnUntraced(function*<R>(
   desks: ReadonlyMap<number, Desk>,
   partitions: number
 ) {
-  const { rows, target } = course
-  const due = yield* rows.parked({ target, due: true, limit: parkedPage })
-  const keys = new Map(due.map(({ key, tenant }) => [nameOf({ key, tenant }), { key, tenant }]))
-  for (const key of keys.values()) {
-    const desk = desks.get(partitionOf(key, partitions))
-    if (desk !== undefined && !(yield* drainKey(job, desk, key))) return false
+  for (const key of yield* dueKeys(course, desks, partitions)) {
+    // Its partition is ours.
+    if (!(yield* drainKey(job, desks.get(partitionOf(key, partitions))!, key))) return false
   }
   return true
 })

@@ -12,8 +12,9 @@ const nothing: Loaded = { rows: [], parked: [] }
 /** Keeps the rows of a batch for the next one. False when there are too many of them to be kept. */
 const keep = ({ kept }: Desk, folded: Folded): boolean => {
   for (const event of folded.park) kept.delete(event)
-  for (const one of folded.kept) kept.set(one.key, one.kept)
-  return folded.kept.every(({ key }) => kept.get(key) !== undefined)
+  let all = true
+  for (const one of folded.kept) all = kept.set(one.key, one.kept) && all
+  return all
 }
 
 /**

@@ -1,3 +1,4 @@
+import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import { Refused } from "../EventStoreError.ts"
@@ -69,3 +70,25 @@ export const checkPlace = (
     expected: `an index of revision ${revision}, which serves`,
     actual: "another one in its place"
   })
+
+/**
+ * The same of a whole index, where another revision serves: by the rows at both of its ends. In another order the rows of a
+ * range are elsewhere, and an answer without rows says nothing of it.
+ */
+export const checkIndex = Effect.fnUntraced(function*(
+  { past, rows }: Stored,
+  plan: question.Plan,
+  tenant: string,
+  revision: number
+) {
+  const { definition: { name, revision: own } } = past
+  const { index } = plan
+  if (index === undefined || revision === own) return
+  for (const backward of [false, true]) {
+    const found = yield* rows.list({ name, revision, tenant, index, backward, limit: 1 })
+    for (const { row, sort } of Option.isSome(found) ? found.value.rows : []) {
+      const decoded = yield* Effect.fromResult(decode(past, revision, row))
+      yield* question.refuse(checkPlace(past, plan, revision, sort, row.key, decoded))
+    }
+  }
+})

@@ -9,7 +9,7 @@ import * as changes from "./changes.ts"
 import { followStored } from "./followStored.ts"
 import type { Query, Reading, ReadOptions } from "./projection.ts"
 import * as question from "./question.ts"
-import { checkPlace, decode, lackOf, type Stored } from "./served.ts"
+import { checkIndex, checkPlace, decode, lackOf, type Stored } from "./served.ts"
 import * as view from "./view.ts"
 import { until } from "./waiting.ts"
 
@@ -76,6 +76,7 @@ const listOf = (self: Stored) => {
     // One more tells whether there is another page.
     const request = { name, tenant, index, atLeast, below, after, backward, limit: limit + 1 }
     const { rows: found, served: { revision } } = yield* ask(self.rows.list(request), tenant, undefined, query)
+    yield* checkIndex(self, plan, tenant, revision)
     const page = found.slice(0, limit)
     const rows: Array<{ readonly key: string; readonly row: unknown }> = []
     for (const { row: stored, sort } of page) {
@@ -100,7 +101,9 @@ const countOf = (self: Stored) => {
     const { tenant } = yield* Metadata.Current
     const { atLeast, below, index } = plan
     const counted = self.rows.count({ name: definition.name, tenant, index, atLeast, below })
-    return (yield* ask(counted, tenant, undefined, query)).count
+    const { count, served: { revision } } = yield* ask(counted, tenant, undefined, query)
+    yield* checkIndex(self, plan, tenant, revision)
+    return count
   })
 }
 

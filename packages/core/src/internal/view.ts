@@ -6,7 +6,7 @@ import * as Metadata from "../Metadata.ts"
 import type { ProjectionError, Reason } from "../ProjectionError.ts"
 import { reasonOf } from "./definition.ts"
 import * as past from "./past.ts"
-import type { At, Definition, Listed, Query, Touch, View } from "./projection.ts"
+import { type At, type Definition, envelopeOf, type Listed, type Query, type Touch, type View } from "./projection.ts"
 import * as question from "./question.ts"
 import * as text from "./text.ts"
 
@@ -147,14 +147,14 @@ export const history = (
   key: string,
   options: { readonly limit?: number | undefined } = {}
 ): Stream.Stream<Touch, ProjectionError> => {
-  const touchOf = ({ item: { envelope, event, stored }, row }: past.Step): Effect.Effect<Touch, Reason> =>
+  const touchOf = ({ item: { event, stored }, row }: past.Step): Effect.Effect<Touch, Reason> =>
     Effect.map(
       row === undefined
         ? Effect.succeedNone
         : Effect.asSome(Effect.fromResult(past.asStored(self, key, row))),
       (row) => ({
         event,
-        envelope: { key, ...envelope },
+        envelope: { key, ...envelopeOf(stored) },
         position: stored.position,
         recordedAt: stored.recordedAt,
         row

@@ -12,6 +12,9 @@ const timeoutMillis = 5_000
 const firstPollMillis = 10
 const longestPollMillis = 200
 
+/** How many events behind is too far for a hint to matter. */
+const farEvents = 10_000
+
 /** Tells those who wait that there may be something new. */
 export class Signal {
   /** Rises with every hint, so that one that comes between a look and the wait is not lost. */
@@ -71,7 +74,8 @@ const again = Effect.fnUntraced(function*<A, E>(
   hints: Stream.Stream<void>,
   bound: number
 ) {
-  const start = yield* Clock.currentTimeMillis
+  // The time of day may be set back meanwhile.
+  const start = yield* Clock.monotonicTimeNanos
   const signal = yield* signalOf(hints)
   let pause = firstPollMillis
   while (true) {
@@ -79,9 +83,13 @@ const again = Effect.fnUntraced(function*<A, E>(
     const answer = yield* ask
     const lack = lackOf(answer)
     if (lack === undefined) return answer
-    const waited = (yield* Clock.currentTimeMillis) - start
+    const waited = Math.floor(Number((yield* Clock.monotonicTimeNanos) - start) / 1_000_000)
     if (waited >= bound) return yield* new Behind({ ...lack, waited })
-    yield* signal.wait(count, Math.min(pause, bound - waited))
+    // Far away, a hint tells nothing new, and asking takes from who catches up.
+    const far = lack.expected - lack.actual > farEvents
+    yield* far
+      ? Effect.sleep(Math.min(longestPollMillis, bound - waited))
+      : signal.wait(count, Math.min(pause, bound - waited))
     pause = Math.min(pause * 2, longestPollMillis)
   }
 })

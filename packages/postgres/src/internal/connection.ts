@@ -1,10 +1,11 @@
 import type * as PgClient from "@effect/sql-pg/PgClient"
 import { EventStoreError } from "@varve/core"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Connection } from "effect/sql/SqlConnection"
-import type { SqlError } from "effect/sql/SqlError"
+import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import { toStoreError } from "./sqlError.ts"
 
 /** Positional rows of a statement. */
@@ -29,6 +30,18 @@ export const bounded = <A, E, R>(
           })
         })
       )
+  })
+
+/**
+ * On a connection that is gone the way back fails as well, and the client dies of it, and of the error that led there.
+ * Nothing was committed: what is left of it is the error of the connection.
+ */
+export const survive = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | SqlError, R> =>
+  Effect.catchCause(self, (cause): Effect.Effect<never, E | SqlError> => {
+    for (const reason of cause.reasons) {
+      if (Cause.isDieReason(reason) && isSqlError(reason.defect)) return Effect.fail(reason.defect)
+    }
+    return Effect.failCause(cause)
   })
 
 /** The connection of the transaction that the fiber is in, if it is in one of this client. */

@@ -2,7 +2,7 @@ import type * as PgClient from "@effect/sql-pg/PgClient"
 import type { Commit, EventStoreError } from "@varve/core"
 import * as Effect from "effect/Effect"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
-import { currentTransaction } from "./connection.ts"
+import { currentTransaction, survive } from "./connection.ts"
 import type { RowsFailed } from "./ride.ts"
 import type { Sender } from "./sender.ts"
 import { isKnownCommit, toStoreError } from "./sqlError.ts"
@@ -42,8 +42,8 @@ export const make = (
     })
   return (commit) =>
     retried(commit, false, true).pipe(
-      // On a connection that is gone the way back to the savepoint fails as well, and the client dies of it.
-      Effect.catchDefect((defect) => isSqlError(defect) ? Effect.fail(defect) : Effect.die(defect)),
+      // There the way back is to the savepoint.
+      survive,
       // The transaction is not committed, so nothing was written.
       Effect.mapError((error) =>
         error._tag === "EventStoreError"

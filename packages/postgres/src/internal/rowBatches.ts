@@ -4,7 +4,7 @@ import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { isSqlError } from "effect/sql/SqlError"
-import { bounded, currentTransaction, query } from "./connection.ts"
+import { bounded, currentTransaction, query, survive } from "./connection.ts"
 import * as parameters from "./parameters.ts"
 import { checkInts, failureText, maxInt, noEntry, parkedColumns, readParked, readRow } from "./rowAnswers.ts"
 import { leaseOf, targetParams } from "./rowEntries.ts"
@@ -100,7 +100,12 @@ const checkBatch = ({ fence, from, partition, rows, to }: RowStore.Batch) =>
     ["fence", fence ?? 0, 0, Number.MAX_SAFE_INTEGER],
     ["checkpoint of a batch", from, 0, Number.MAX_SAFE_INTEGER],
     ["end of a batch", to, from, Number.MAX_SAFE_INTEGER],
-    ["indexes of a row", Math.max(0, ...rows.map(({ sorts }) => sorts.length)), 0, Limits.indexesPerProjection]
+    [
+      "indexes of a row",
+      rows.reduce((most, { sorts }) => Math.max(most, sorts.length), 0),
+      0,
+      Limits.indexesPerProjection
+    ]
   ])
 
 /** Ends the transaction of a batch that is not taken. */
@@ -149,8 +154,7 @@ FROM ${schema}.judge_1($1, $2, $3, $4, $5, $6) j`
         Effect.flatMap(taken)
       )
     ).pipe(
-      // On a connection that is gone the way back fails as well, and the client dies of it.
-      Effect.catchDefect((defect) => isSqlError(defect) ? Effect.fail(defect) : Effect.die(defect)),
+      survive,
       (self) => bounded(self, "rows", timeout),
       Effect.catch((error): Effect.Effect<RowStore.Committed, EventStoreError.EventStoreError | E> => {
         if (error instanceof NotTaken) return Effect.succeed(error.outcome)
