@@ -55,6 +55,17 @@ const leases: ReadonlyArray<WrongRowStore> = [
   wrongRows("does not renew a lease with a batch", (rows) => ({
     commit: (batch, within) => rows.commit({ ...batch, lease: Duration.zero }, within)
   })),
+  wrongRows("opens what was made with other indexes", (rows) => ({
+    open: ({ indexes, ...request }) =>
+      Effect.catchIf(
+        rows.open({ ...request, indexes }),
+        ({ reason }) => reason._tag === "Refused" && reason.what.startsWith("indexes"),
+        () => rows.open(request)
+      )
+  })),
+  wrongRows("changes partitions that are not level", (rows) => ({
+    open: ({ level: _, ...request }) => rows.open(request)
+  })),
   wrongRows("gives more leases than are wanted", (rows) => ({
     acquire: ({ most: _, ...request }) => rows.acquire(request)
   })),

@@ -84,7 +84,7 @@ describe("Domain", () => {
         Layer.provide(Layer.succeed(Projection.RunDefaults, { pageSize: 0 }))
       )
       const error = yield* Effect.flip(Effect.scoped(Layer.build(layer)))
-      assert.deepInclude(error, { _tag: "ProjectionError", name: "Names" })
+      assert.deepInclude(error, { _tag: "ProjectionError", target: "Names" })
       assert.strictEqual(error.reason._tag, "Refused")
     }).pipe(Effect.provide(below)))
 

@@ -323,7 +323,10 @@ describe("reading rows of another revision", () => {
       {}
       yield* Effect.gen(function*() {
         assert.lengthOf((yield* Other.list()).rows, 2)
-        assert.include(yield* refused(Other.list({ index: "cents" })), "expected an index of revision 1, which serves")
+        assert.include(
+          yield* refused(Other.list({ index: "cents" })),
+          "expected one that revision 1, which serves, has as well (cents), got customer"
+        )
       }).pipe(Effect.provide(Layer.fresh(Other.layerStored)))
     }).pipe(run))
 })

@@ -1,7 +1,7 @@
 /** What a program without types, or with a receipt that has travelled, is told. */
 import { assert, describe, it } from "@effect/vitest"
 import { Domain, Projection, Rebuild } from "@varve/core"
-import { Cause, DateTime, Effect, Exit, Option, Schedule, Schema, Stream } from "effect"
+import { Cause, DateTime, Effect, Exit, Layer, Option, Schedule, Schema, Stream } from "effect"
 import { base as store, place, Placed } from "./Running.ts"
 
 const row = Schema.Struct({ n: Schema.Number })
@@ -97,7 +97,7 @@ describe("revisions that differ in their indexes", () => {
   class One extends Projection.make("P", { ...wide, indexes: { byS: ["s"] } }).fold({ on }) {}
   class Two extends Projection.make("P", { ...wide, revision: 2, indexes: { byN: ["n"], byS: ["s"] } }).fold({ on }) {}
 
-  it.effect("an index in the place of another is refused, also where no row is in the range", () =>
+  it.effect("an index is found in another place, and refused where there is none", () =>
     Effect.gen(function*() {
       yield* place("ada", 1)
       yield* place("bob", 2)
@@ -111,12 +111,39 @@ describe("revisions that differ in their indexes", () => {
       yield* Effect.provide(same, One.layerStored)
       yield* Rebuild.switchTo(Two)
       yield* Effect.gen(function*() {
-        const expected =
-          "P: index byS of P: expected an index of revision 2, which serves, got another one in its place"
-        assert.strictEqual(yield* refusal(One.list(query)), expected)
-        assert.strictEqual(yield* refusal(One.count(query)), expected)
-        assert.strictEqual(yield* refusal(Stream.runHead(One.changes(query))), expected)
-      }).pipe(Effect.provide(One.layerStored))
+        yield* same
+        const [first] = yield* Stream.runCollect(Stream.take(One.changes(query), 1))
+        assert.strictEqual(first?.key, "order-ada")
+      }).pipe(Effect.provide(Layer.fresh(One.layerStored)))
+      yield* Rebuild.rollback(Two)
+      yield* Effect.gen(function*() {
+        const expected = "P: index byN of P: expected one that revision 1, which serves, has as well (s), got n"
+        const other = { index: "byN", where: { n: 7 } } as const
+        assert.strictEqual(yield* refusal(Two.list(other)), expected)
+        assert.strictEqual(yield* refusal(Two.count(other)), expected)
+        assert.strictEqual(yield* refusal(Stream.runHead(Two.changes(other))), expected)
+      }).pipe(Effect.provide(Layer.fresh(Two.layerStored)))
+    }).pipe(Effect.provide(store)))
+})
+
+describe("a revision with other indexes than it was made with", () => {
+  const wide = { row: Schema.Struct({ n: Schema.Number }), events: [Placed] }
+  const on = { Placed: (_: unknown, { cents }: Placed) => ({ n: cents }) }
+  class Bare extends Projection.make("Q", wide).fold({ on }) {}
+  class Indexed extends Projection.make("Q", { ...wide, indexes: { byN: ["n"] } }).fold({ on }) {}
+
+  it.effect("is not run, and its new index is not read", () =>
+    Effect.gen(function*() {
+      yield* place("ada", 1)
+      yield* Stream.runDrain(Rebuild.build(Bare))
+      assert.strictEqual(
+        yield* refusal(Projection.run([Indexed])),
+        "Q: indexes of projection Q, revision 1: expected none, those that it was made with, got n"
+      )
+      assert.include(
+        yield* refusal(Effect.provide(Indexed.list({ index: "byN" }), Indexed.layerStored)),
+        "has as well (none), got n"
+      )
     }).pipe(Effect.provide(store)))
 })
 

@@ -148,7 +148,7 @@ describe("Projection.run", () => {
         }] as const
       ) {
         const error = yield* Effect.flip(Projection.run([Totals], options))
-        assert.deepInclude(error, { _tag: "ProjectionError", name: "Totals" })
+        assert.deepInclude(error, { _tag: "ProjectionError", target: "Totals" })
         assert.strictEqual(error.reason._tag, "Refused")
       }
       yield* RowStore.RowStore.use((rows) =>

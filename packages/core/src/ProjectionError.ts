@@ -64,11 +64,11 @@ export type Reason = Behind | TooManyEvents | Unavailable | Unreadable | Refused
 export class ProjectionError
   extends Schema.TaggedError<ProjectionError>("@varve/core/ProjectionError")("ProjectionError", {
     /** Name of the projection or the subscription. */
-    name: Schema.String,
+    target: Schema.String,
     reason: Schema.Union([Behind, TooManyEvents, Unavailable, Unreadable, Refused])
   })
 {
   override get message(): string {
-    return `${this.name}: ${this.reason.message}`
+    return `${this.target}: ${this.reason.message}`
   }
 }

@@ -101,7 +101,7 @@ const targetOf = ({ revision, tag: name }: Projection.Runnable): Target => ({ ki
 
 /** Fails where there is something to refuse. */
 const refuse = (name: string, wrong: Refused | undefined): Effect.Effect<void, ProjectionError> =>
-  wrong === undefined ? Effect.void : Effect.fail(new ProjectionError({ name, reason: wrong }))
+  wrong === undefined ? Effect.void : Effect.fail(new ProjectionError({ target: name, reason: wrong }))
 
 /**
  * Builds the rows of a projection in its own revision, and tells the progress. Ends when they are level with the head.

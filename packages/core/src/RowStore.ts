@@ -90,6 +90,8 @@ export interface Entry {
   readonly storeId: string
   /** How it was opened last. */
   readonly mode: "inline" | "async"
+  /** What each index is of, as it was declared; part of the revision. */
+  readonly indexes: ReadonlyArray<string>
   readonly state: State
   /** Whether readers get the rows of this revision. One revision of a name at the most. */
   readonly serving: boolean
@@ -218,6 +220,8 @@ export type Committed = "Committed" | "Moved" | "Lost" | "Stopped"
 export interface Served {
   readonly revision: number
   readonly storeId: string
+  /** What each index is of, as it was declared: a reader may have declared others. */
+  readonly indexes: ReadonlyArray<string>
   readonly state: State
   /** Checkpoints, by partition. */
   readonly positions: Arr.NonEmptyReadonlyArray<number>
@@ -331,6 +335,7 @@ export class RowStore extends Context.Service<RowStore, {
    * Makes the entry of a target, with every checkpoint at `position` (0 unless told), or finds it. The first revision of a
    * name serves at once. Another number of partitions than the stored one changes it: all start at the least of the
    * checkpoints, under new fences. With `level` only where all checkpoints are at one position, so that nothing comes again.
+   * `Refused` where `indexes` are given and are not those that it was made with.
    */
   readonly open: (request: {
     readonly target: Target
@@ -338,6 +343,8 @@ export class RowStore extends Context.Service<RowStore, {
     readonly partitions?: number | undefined
     readonly position?: number | undefined
     readonly level?: boolean | undefined
+    /** What each index is of: none unless told. A text of the caller's own, which is compared and given back. */
+    readonly indexes?: ReadonlyArray<string> | undefined
   }) => Effect.Effect<Entry, EventStoreError>
   /** Entries, by name and revision. */
   readonly entries: (filter: { readonly kind: Target["kind"]; readonly name?: string | undefined }) => Effect.Effect<

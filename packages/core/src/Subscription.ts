@@ -206,7 +206,7 @@ export const make = <const Name extends string, E extends Event.Any>(name: Name,
       const wrong = typeof from === "object"
         ? check.int(`start of the subscription ${name}`, from.position, 0, Number.MAX_SAFE_INTEGER)
         : undefined
-      if (wrong instanceof Refused) return yield* new ProjectionError({ name, reason: wrong })
+      if (wrong instanceof Refused) return yield* new ProjectionError({ target: name, reason: wrong })
       const store = yield* EventStore
       const position = from === "end" ? store.head : Effect.succeed(from === "start" ? 0 : from.position)
       // The interface has checked handlers and keys against the events; from here on tags lead to them.

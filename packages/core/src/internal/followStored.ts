@@ -12,7 +12,7 @@ import type { Entry, Following, Snapshot, Subject } from "./changes.ts"
 import { itemsOf } from "./fold.ts"
 import { targetOf } from "./projection.ts"
 import * as question from "./question.ts"
-import { checkIndex, checkPlace, decode, lackOf, reachedBy, type Stored } from "./served.ts"
+import { byIndex, decode, lackOf, reachedBy, type Stored } from "./served.ts"
 import { until } from "./waiting.ts"
 
 type Answer<A> = Effect.Effect<A, Reason | EventStoreError>
@@ -184,19 +184,20 @@ const rowsOf = Effect.fnUntraced(function*(
 ) {
   const { past, rows } = self
   const { name } = past.definition
-  const { atLeast, below, index } = plan
+  const { atLeast, below } = plan
   const limit = Limits.rowsPerPage
   // The cursor is our own, of the page before.
   const after = cursor === undefined ? undefined : JSON.parse(cursor) as NonNullable<question.Plan["after"]>
-  const request = { name, tenant, index, atLeast, below, after, backward: false, limit: limit + 1 }
-  const { rows: found, served } = Option.getOrThrow(yield* rows.list(request))
-  yield* checkIndex(self, plan, tenant, served.revision)
+  const request = { name, tenant, atLeast, below, after, backward: false, limit: limit + 1 }
+  const { rows: found, served } = yield* byIndex(
+    past,
+    plan,
+    (index) => Effect.map(rows.list({ ...request, index }), Option.getOrThrow)
+  )
   const page = found.slice(0, limit)
   const entries: Array<Entry> = []
-  for (const { row: stored, sort } of page) {
-    const row = yield* Effect.fromResult(decode(past, served.revision, stored))
-    yield* question.refuse(checkPlace(past, plan, served.revision, sort, stored.key, row))
-    entries.push({ key: stored.key, row })
+  for (const { row: stored } of page) {
+    entries.push({ key: stored.key, row: yield* Effect.fromResult(decode(past, served.revision, stored)) })
   }
   const last = found.length > limit ? page.at(-1) : undefined
   const snapshot: Snapshot = {

@@ -41,6 +41,7 @@ const byPlace = (a: RowStore.Parked, b: RowStore.Parked): number =>
 /** A target as it lies in memory: its checkpoints, rows and parked events. */
 export class MemoryEntry {
   readonly target: RowStore.Target
+  readonly indexes: ReadonlyArray<string>
   mode: RowStore.Entry["mode"] = "async"
   state: RowStore.State = "running"
   serving = false
@@ -50,8 +51,15 @@ export class MemoryEntry {
   /** By key, in order. */
   readonly parked = new Map<string, Array<RowStore.Parked>>()
 
-  constructor(target: RowStore.Target, partitions: number, position: number, at: DateTime.Utc) {
+  constructor(
+    target: RowStore.Target,
+    indexes: ReadonlyArray<string>,
+    partitions: number,
+    position: number,
+    at: DateTime.Utc
+  ) {
     this.target = target
+    this.indexes = indexes
     this.checkpoints = Array.from({ length: partitions }, (_, i) => checkpointAt(position, at, 0)(i))
   }
 
@@ -68,6 +76,7 @@ export class MemoryEntry {
       target: this.target,
       storeId,
       mode: this.mode,
+      indexes: this.indexes,
       state: this.state,
       serving: this.serving,
       // An entry has a partition at the least.

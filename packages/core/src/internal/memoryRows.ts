@@ -18,6 +18,9 @@ const refuse = (reason: Refused) => new EventStoreError({ operation: "rows", rea
 
 const showTarget = ({ kind, name, revision }: RowStore.Target): string => `${kind} ${name}, revision ${revision}`
 
+const sameTexts = (a: ReadonlyArray<string>, b: ReadonlyArray<string>): boolean =>
+  a.length === b.length && a.every((text, i) => text === b[i])
+
 /** A row that is listed, and its place. */
 interface Sorted {
   readonly sort: string
@@ -74,9 +77,10 @@ export const make = (storeId: string, head: () => number): Effect.Effect<Rows> =
         && (revision === undefined ? serving : target.revision === revision)
       )
 
-    const servedOf = ({ checkpoints, state, target: { revision } }: MemoryEntry): RowStore.Served => ({
+    const servedOf = ({ checkpoints, indexes, state, target: { revision } }: MemoryEntry): RowStore.Served => ({
       revision,
       storeId,
+      indexes,
       state,
       // An entry has a partition at the least.
       positions: checkpoints.map(({ position }) => position) as unknown as Arr.NonEmptyReadonlyArray<number>
@@ -85,7 +89,7 @@ export const make = (storeId: string, head: () => number): Effect.Effect<Rows> =
     const now = DateTime.now
 
     const service: RowStore.RowStore["Service"] = {
-      open: Effect.fnUntraced(function*({ level = false, mode, partitions, position = 0, target }) {
+      open: Effect.fnUntraced(function*({ indexes, level = false, mode, partitions, position = 0, target }) {
         const wrong = check.name(`name of a ${target.kind}`, target.name)
           ?? check.int("revision", target.revision, 1, 32_767)
           ?? check.int("partitions", partitions ?? 1, 1, Limits.partitions)
@@ -94,12 +98,18 @@ export const make = (storeId: string, head: () => number): Effect.Effect<Rows> =
         const at = yield* now
         let entry = find(target)
         if (entry === undefined) {
-          entry = new MemoryEntry(target, partitions ?? 1, position, at)
+          entry = new MemoryEntry(target, indexes ?? [], partitions ?? 1, position, at)
           entry.serving = target.kind === "subscription"
             || !entries.some(({ serving, target: { kind, name } }) =>
               serving && kind === target.kind && name === target.name
             )
           entries.push(entry)
+        } else if (indexes !== undefined && !sameTexts(indexes, entry.indexes)) {
+          const shown = (texts: ReadonlyArray<string>) => texts.join(", ") || "none"
+          const expected = `${shown(entry.indexes)}, those that it was made with`
+          return yield* refuse(
+            new Refused({ what: `indexes of ${showTarget(target)}`, expected, actual: shown(indexes) })
+          )
         } else if (partitions !== undefined) {
           entry.repartition(partitions, level, at)
         }

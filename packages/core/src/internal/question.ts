@@ -31,7 +31,7 @@ export const asReason = (error: Reason | EventStoreError): Reason => {
 
 /** Names the projection that an error is about. */
 export const failed = (name: string) => (error: Reason | EventStoreError): ProjectionError =>
-  new ProjectionError({ name, reason: asReason(error) })
+  new ProjectionError({ target: name, reason: asReason(error) })
 
 /** Fails where there is something to refuse. */
 export const refuse = (wrong: Refused | undefined): Effect.Effect<void, Refused> =>

@@ -55,6 +55,9 @@ export const sortOf = (value: unknown): string => {
 /** Behind everything that begins with a text made by `sortOf`. */
 export const beyond = (prefix: string): string => `${prefix}~`
 
+/** What an index is of, as it is stored with the rows. */
+export const declarationOf = (fields: ReadonlyArray<string>): string => fields.join(" then ")
+
 /** The place of a row in an index: its fields, one after the other. */
 export const sortOfFields = (fields: ReadonlyArray<string>, row: unknown): string =>
   // An index is of fields, so the row is an object.

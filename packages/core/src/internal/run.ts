@@ -64,7 +64,7 @@ export const open = Effect.fnUntraced(function*<R>(
   const position = opening.position === undefined ? undefined : yield* opening.position
   const asStored = !job.rows && (yield* entryOf({ rows, target })) !== undefined
   const partitions = asStored ? undefined : opening.partitions
-  const entry = yield* rows.open({ target, mode, partitions, position })
+  const entry = yield* rows.open({ target, mode, partitions, position, indexes: job.indexes })
   const what = `checkpoint of ${target.name}`
   const head = yield* store.head
   const greatest = Math.max(...entry.checkpoints.map(({ position }) => position))
@@ -273,7 +273,7 @@ export const drive = Effect.fnUntraced(function*<A, E, R>(
 export const prepare = Effect.fnUntraced(function*(target: Target, options: RunOptions, pageSizeDefault: number) {
   const settings: Settings | Refused = settingsOf(options, yield* Defaults, pageSizeDefault)
   if (settings instanceof Refused) {
-    return yield* new ProjectionError({ name: target.name, reason: settings })
+    return yield* new ProjectionError({ target: target.name, reason: settings })
   }
   const course: Course = {
     store: yield* EventStore,

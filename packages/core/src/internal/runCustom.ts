@@ -228,6 +228,7 @@ export const make = <R>(
     mode: "async",
     reader: upcaster.reader({ aggregates, events: definition.events }),
     keyed: definition.key,
+    indexes: [],
     rows: false,
     setup: definition.setup(table),
     work: work(told),

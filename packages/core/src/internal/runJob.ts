@@ -56,6 +56,8 @@ export interface Job<R> {
   readonly mode: "inline" | "async"
   readonly reader: Reader<Tagged>
   readonly keyed: Keyed | undefined
+  /** What each index is of. */
+  readonly indexes: ReadonlyArray<string>
   /** Whether it has rows, and so tombstones. */
   readonly rows: boolean
   /** Runs before the first batch of a run. */

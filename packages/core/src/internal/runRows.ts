@@ -91,6 +91,7 @@ export const make = (
     mode,
     reader: upcaster.reader({ aggregates, events: definition.events }),
     keyed: definition.key,
+    indexes: Object.values(definition.indexes).map(rowCodec.declarationOf),
     rows: true,
     setup: Effect.void,
     work: work(definition, codec),

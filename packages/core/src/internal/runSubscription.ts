@@ -101,6 +101,7 @@ export const make = <R>(
   mode: "async",
   reader: upcaster.reader({ aggregates, events: handled.events }),
   keyed: handled.key,
+  indexes: [],
   rows: false,
   setup: Effect.void,
   work: work(handled),

@@ -5,7 +5,8 @@ import { Refused } from "../EventStoreError.ts"
 import type { RowStore, Served, StoredRow } from "../RowStore.ts"
 import { partitionOf } from "./partition.ts"
 import type { Past } from "./past.ts"
-import * as question from "./question.ts"
+import type * as question from "./question.ts"
+import { declarationOf } from "./rowCodec.ts"
 import type { Lack } from "./waiting.ts"
 
 /** What reads stored rows. */
@@ -56,39 +57,31 @@ export const decode = (
       })
   )
 
-/** An order that is not that of the reader's definition: the revision that serves declares its indexes otherwise. */
-export const checkPlace = (
-  { definition: { name } }: Past,
-  plan: question.Plan,
-  revision: number,
-  place: string,
-  key: string,
-  row: unknown
-): Refused | undefined =>
-  plan.index === undefined || question.placeOf(plan, key, row) === place ? undefined : new Refused({
-    what: `index ${plan.indexName} of ${name}`,
-    expected: `an index of revision ${revision}, which serves`,
-    actual: "another one in its place"
-  })
+/** How often an index is looked for: another revision may come to serve in between. */
+const looks = 3
 
 /**
- * The same of a whole index, where another revision serves: by the rows at both of its ends. In another order the rows of a
- * range are elsewhere, and an answer without rows says nothing of it.
+ * Asks by the number that an index has in the revision that serves, which may have declared it elsewhere, or not at all. An
+ * answer from another index would be wrong, and look right.
  */
-export const checkIndex = Effect.fnUntraced(function*(
-  { past, rows }: Stored,
-  plan: question.Plan,
-  tenant: string,
-  revision: number
+export const byIndex = Effect.fnUntraced(function*<A extends { readonly served: Served }, E>(
+  { definition: { name } }: Past,
+  { fields, index: own, indexName }: question.Plan,
+  ask: (index: number | undefined) => Effect.Effect<A, E>
 ) {
-  const { definition: { name, revision: own } } = past
-  const { index } = plan
-  if (index === undefined || revision === own) return
-  for (const backward of [false, true]) {
-    const found = yield* rows.list({ name, revision, tenant, index, backward, limit: 1 })
-    for (const { row, sort } of Option.isSome(found) ? found.value.rows : []) {
-      const decoded = yield* Effect.fromResult(decode(past, revision, row))
-      yield* question.refuse(checkPlace(past, plan, revision, sort, row.key, decoded))
-    }
+  const declaration = declarationOf(fields)
+  let index = own
+  for (let look = 1;; look++) {
+    const answer = yield* ask(index)
+    if (index === undefined) return answer
+    const { indexes, revision } = answer.served
+    if (indexes[index] === declaration) return answer
+    index = indexes.indexOf(declaration)
+    if (index >= 0 && look < looks) continue
+    return yield* new Refused({
+      what: `index ${indexName} of ${name}`,
+      expected: `one that revision ${revision}, which serves, has as well (${indexes.join(", ") || "none"})`,
+      actual: declaration
+    })
   }
 })

@@ -9,7 +9,7 @@ import * as changes from "./changes.ts"
 import { followStored } from "./followStored.ts"
 import type { Query, Reading, ReadOptions } from "./projection.ts"
 import * as question from "./question.ts"
-import { checkIndex, checkPlace, decode, lackOf, type Stored } from "./served.ts"
+import { byIndex, decode, lackOf, type Stored } from "./served.ts"
 import * as view from "./view.ts"
 import { until } from "./waiting.ts"
 
@@ -72,17 +72,18 @@ const listOf = (self: Stored) => {
     const plan = question.planOf(definition, query)
     if (plan instanceof Refused) return yield* plan
     const { tenant } = yield* Metadata.Current
-    const { after, atLeast, backward, below, index, limit } = plan
+    const { after, atLeast, backward, below, limit } = plan
     // One more tells whether there is another page.
-    const request = { name, tenant, index, atLeast, below, after, backward, limit: limit + 1 }
-    const { rows: found, served: { revision } } = yield* ask(self.rows.list(request), tenant, undefined, query)
-    yield* checkIndex(self, plan, tenant, revision)
+    const request = { name, tenant, atLeast, below, after, backward, limit: limit + 1 }
+    const { rows: found, served: { revision } } = yield* byIndex(
+      self.past,
+      plan,
+      (index) => ask(self.rows.list({ ...request, index }), tenant, undefined, query)
+    )
     const page = found.slice(0, limit)
     const rows: Array<{ readonly key: string; readonly row: unknown }> = []
-    for (const { row: stored, sort } of page) {
-      const row = yield* Effect.fromResult(decode(self.past, revision, stored))
-      yield* question.refuse(checkPlace(self.past, plan, revision, sort, stored.key, row))
-      rows.push({ key: stored.key, row })
+    for (const { row: stored } of page) {
+      rows.push({ key: stored.key, row: yield* Effect.fromResult(decode(self.past, revision, stored)) })
     }
     const last = page.at(-1)
     const next = last === undefined || found.length === page.length
@@ -99,10 +100,13 @@ const countOf = (self: Stored) => {
     const plan = question.planOf(definition, query)
     if (plan instanceof Refused) return yield* plan
     const { tenant } = yield* Metadata.Current
-    const { atLeast, below, index } = plan
-    const counted = self.rows.count({ name: definition.name, tenant, index, atLeast, below })
-    const { count, served: { revision } } = yield* ask(counted, tenant, undefined, query)
-    yield* checkIndex(self, plan, tenant, revision)
+    const { atLeast, below } = plan
+    const range = { name: definition.name, tenant, atLeast, below }
+    const { count } = yield* byIndex(
+      self.past,
+      plan,
+      (index) => ask(self.rows.count({ ...range, index }), tenant, undefined, query)
+    )
     return count
   })
 }

@@ -11,7 +11,8 @@ const time = (seconds: unknown): DateTime.Utc => DateTime.makeUnsafe(Math.round(
 /** What a statement says of an entry, once for each of its checkpoints. See `readEntries`. */
 export const entryColumns = `e.kind, e.name, e.revision, e.store_id::text, e.mode, e.state, e.serving, e.failure::text,
   e.parked_keys, e.parked_events, c.partition, c.position, c.fence,
-  CASE WHEN c.lease_until > clock_timestamp() THEN c.owner END, c.rate, date_part('epoch', c.moved_at)`
+  CASE WHEN c.lease_until > clock_timestamp() THEN c.owner END, c.rate, date_part('epoch', c.moved_at),
+  array_to_json(e.indexes)::text`
 
 export const failureText = ({ at, ...failure }: RowStore.Failure): string =>
   JSON.stringify({ at: at.epochMilliseconds, ...failure })
@@ -50,6 +51,7 @@ export const readEntries = (rows: Rows): ReadonlyArray<RowStore.Entry> => {
       target: { kind: row[0] as RowStore.Target["kind"], name, revision },
       storeId: row[3] as string,
       mode: row[4] as RowStore.Entry["mode"],
+      indexes: JSON.parse(row[16] as string),
       state: row[5] as RowStore.State,
       serving: row[6] as boolean,
       checkpoints: [checkpoint],
@@ -86,13 +88,14 @@ export const readParked = (row: ReadonlyArray<unknown>): RowStore.Parked => ({
   due: row[9] as boolean
 })
 
-/** Reads revision, id of the store, state, and the checkpoints in one text, from an offset. */
+/** Reads revision, id of the store, state, the checkpoints in one text, and the indexes in another, from an offset. */
 export const readServed = (row: ReadonlyArray<unknown>, offset: number): RowStore.Served => ({
   revision: Number(row[offset]),
   storeId: row[offset + 1] as string,
   state: row[offset + 2] as RowStore.State,
   // An entry has a partition at the least.
-  positions: (row[offset + 3] as string).split(",").map(Number) as unknown as Arr.NonEmptyReadonlyArray<number>
+  positions: (row[offset + 3] as string).split(",").map(Number) as unknown as Arr.NonEmptyReadonlyArray<number>,
+  indexes: JSON.parse(row[offset + 4] as string)
 })
 
 export const showTarget = ({ kind, name, revision }: RowStore.Target): string => `${kind} ${name}, revision ${revision}`

@@ -55,32 +55,43 @@ export const make = (
 ): Pick<Service, "open" | "entries" | "serve" | "setState" | "drop" | "acquire" | "release"> => {
   const run = (sql: string, params: ReadonlyArray<unknown>) => query(client, "rows", timeout, sql, params)
   const found = entriesSql(schema)
-  const { bool, float, int, intOrNull, bigint, text, textOrNull } = parameters
+  const { bool, float, int, intOrNull, bigint, text, textOrNull, texts } = parameters
 
-  const open: Service["open"] = Effect.fnUntraced(function*({ level = false, mode, partitions, position = 0, target }) {
-    const wrong = checkTarget(target) ?? checkInts([
-      ["partitions", partitions ?? 1, 1, Limits.partitions],
-      ["position", position, 0, Number.MAX_SAFE_INTEGER]
-    ])
-    if (wrong !== undefined) return yield* wrong
-    yield* run(`SELECT ${schema}.open_entry_1($1, $2, $3, $4, $5, $6, $7)::text`, [
-      ...targetParams(target),
-      text(mode),
-      intOrNull(partitions),
-      bigint(position),
-      bool(level)
-    ])
-    const [entry] = readEntries(yield* run(found, targetParams(target)))
-    yield* client.afterCommit(moved)
-    return entry ?? (yield* new EventStoreError.EventStoreError({
-      operation: "rows",
-      reason: new EventStoreError.Unavailable({
-        what: showTarget(target),
-        expected: "an entry in the store",
-        actual: "it was dropped while it was opened"
-      })
-    }))
-  })
+  const open: Service["open"] = Effect.fnUntraced(
+    function*({ indexes, level = false, mode, partitions, position = 0, target }) {
+      const wrong = checkTarget(target) ?? checkInts([
+        ["partitions", partitions ?? 1, 1, Limits.partitions],
+        ["position", position, 0, Number.MAX_SAFE_INTEGER]
+      ])
+      if (wrong !== undefined) return yield* wrong
+      yield* run(
+        `SELECT ${schema}.open_entry_1($1, $2, $3, $4, $5, $6, $7, ${indexes === undefined ? "NULL" : "$8"})::text`,
+        [
+          ...targetParams(target),
+          text(mode),
+          intOrNull(partitions),
+          bigint(position),
+          bool(level),
+          ...(indexes === undefined ? [] : [texts(indexes)])
+        ]
+      )
+      const [entry] = readEntries(yield* run(found, targetParams(target)))
+      yield* client.afterCommit(moved)
+      if (entry !== undefined && indexes !== undefined && indexes.join("\n") !== entry.indexes.join("\n")) {
+        const shown = (all: ReadonlyArray<string>) => all.join(", ") || "none"
+        const expected = `${shown(entry.indexes)}, those that it was made with`
+        return yield* refused(`indexes of ${showTarget(target)}`, expected, shown(indexes))
+      }
+      return entry ?? (yield* new EventStoreError.EventStoreError({
+        operation: "rows",
+        reason: new EventStoreError.Unavailable({
+          what: showTarget(target),
+          expected: "an entry in the store",
+          actual: "it was dropped while it was opened"
+        })
+      }))
+    }
+  )
 
   const drop: Service["drop"] = Effect.fnUntraced(function*(target) {
     const [row] = yield* run(`SELECT ${schema}.drop_entry_1($1, $2, $3)`, targetParams(target))

@@ -17,13 +17,13 @@ type Service = RowStore.RowStore["Service"]
  */
 const servedSql = (schema: string, rows: string): string =>
   `WITH target AS (
-  SELECT e.id, e.revision, e.store_id, e.state FROM ${schema}.entries e
+  SELECT e.id, e.revision, e.store_id, e.state, e.indexes FROM ${schema}.entries e
   WHERE e.kind = 'projection' AND e.name = $1 AND NOT e.dropped
     AND CASE WHEN $2::integer IS NULL THEN e.serving ELSE e.revision = $2 END
 )
 SELECT t.store_id::text, t.state, null::bigint, t.revision, (
   SELECT string_agg(c.position::text, ',' ORDER BY c.partition) FROM ${schema}.checkpoints c WHERE c.entry = t.id
-), null FROM target t
+), array_to_json(t.indexes)::text FROM target t
 UNION ALL (${rows})`
 
 const rowColumns = "r.tenant, r.key, r.position, r.index, r.value::text"
@@ -101,7 +101,7 @@ export const make = (
     Effect.map(query(client, "rows", timeout, sql, params), ([first, ...rows]) =>
       first === undefined
         ? Option.none<A>()
-        : Option.some(read(readServed([first[3], first[0], first[1], first[4]], 0), rows)))
+        : Option.some(read(readServed([first[3], first[0], first[1], first[4], first[5]], 0), rows)))
 
   const checkIndex = ({ index }: RowStore.Range) =>
     checkInts([["number of an index", index ?? 0, 0, Limits.indexesPerProjection - 1]])

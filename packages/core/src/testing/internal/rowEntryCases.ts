@@ -39,6 +39,7 @@ const opened = define(
       target,
       storeId,
       mode: "async",
+      indexes: [],
       state: "running",
       serving: true,
       parkedKeys: 0,
@@ -202,6 +203,24 @@ const level = define(
     yield* t.commits("a batch of the other", t.batch(target, { partition: 1, from: 0, to: 7 }))
     const changed = yield* open(3)
     yield* t.equal("checkpoints when they are level", changed.checkpoints.map(({ position }) => position), [7, 7, 7])
+  })
+)
+
+const declared = define(
+  "an entry keeps what its indexes are of, tells it with its rows, and is not opened with others",
+  Effect.fnUntraced(function*(t: RowFixture) {
+    const target = t.target()
+    const open = (indexes?: ReadonlyArray<string>) => t.rows.open({ target, mode: "async", indexes })
+    yield* t.equal("when it is made", (yield* open(["b", "a c"])).indexes, ["b", "a c"])
+    yield* t.equal("when nothing is said", (yield* open()).indexes, ["b", "a c"])
+    yield* t.equal("when the same is said", (yield* open(["b", "a c"])).indexes, ["b", "a c"])
+    for (const others of [["a c", "b"], ["b"], ["b", "a c", "d"], []]) {
+      yield* t.refused(`indexes ${others.join(", ")}`, open(others))
+    }
+    yield* t.equal("the entry", (yield* t.entry(target)).indexes, ["b", "a c"])
+    const source = { name: target.name, tenant: "" }
+    const found = yield* t.some("find", yield* t.rows.find(source, []))
+    yield* t.equal("with its rows", found.served.indexes, ["b", "a c"])
   })
 )
 
@@ -380,6 +399,7 @@ export const cases: ReadonlyArray<Definition> = [
   kinds,
   repartitioned,
   level,
+  declared,
   unfit,
   unknown,
   atomic,

@@ -75,6 +75,7 @@ const revisions = define(
         const served = {
           revision,
           storeId,
+          indexes: [],
           state: revision === 3 ? "paused" : "running",
           positions: positions[revision - 1]
         }

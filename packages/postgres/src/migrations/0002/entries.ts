@@ -4,7 +4,8 @@ import { entryOf, lockCheckpoints, lockEntries } from "./locks.ts"
 export const entries = (schema: string): ReadonlyArray<string> => [
   // All times of leases are the database's: the clocks of its clients need not agree.
   `CREATE FUNCTION ${schema}.open_entry_1(
-  p_kind text, p_name text, p_revision integer, p_mode text, p_partitions integer, p_position bigint, p_level boolean
+  p_kind text, p_name text, p_revision integer, p_mode text, p_partitions integer, p_position bigint, p_level boolean,
+  p_indexes text[]
 ) RETURNS void LANGUAGE plpgsql AS $body$
 DECLARE
   target integer;
@@ -13,6 +14,10 @@ DECLARE
   furthest bigint;
   next_fence bigint;
 BEGIN
+  -- What was declared otherwise is refused by the caller, who sees it, and changes nothing.
+  IF (SELECT e.indexes <> p_indexes FROM ${schema}.entries e WHERE e.id = ${entryOf(schema)}) THEN
+    RETURN;
+  END IF;
   -- The usual case, when a program starts: nothing is to be locked, and so nothing is waited for.
   target := ${entryOf(schema)};
   count := (SELECT count(*) FROM ${schema}.checkpoints c WHERE c.entry = target);
@@ -22,11 +27,14 @@ BEGIN
   END IF;
   ${lockEntries(schema)}
   target := ${entryOf(schema)};
+  IF (SELECT e.indexes <> p_indexes FROM ${schema}.entries e WHERE e.id = target) THEN
+    RETURN;
+  END IF;
   IF target IS NULL THEN
-    INSERT INTO ${schema}.entries (revision, store_id, serving, kind, name, mode)
+    INSERT INTO ${schema}.entries (revision, store_id, serving, kind, name, mode, indexes)
     SELECT p_revision, m.store_id, p_kind = 'subscription' OR NOT EXISTS (
       SELECT 1 FROM ${schema}.entries e WHERE e.kind = p_kind AND e.name = p_name AND e.serving
-    ), p_kind, p_name, p_mode FROM ${schema}.meta m
+    ), p_kind, p_name, p_mode, coalesce(p_indexes, '{}') FROM ${schema}.meta m
     RETURNING id INTO target;
     INSERT INTO ${schema}.checkpoints (entry, partition, position, fence, moved_at)
     SELECT target, n, p_position, 0, clock_timestamp() FROM generate_series(0, coalesce(p_partitions, 1) - 1) n;

@@ -13,6 +13,7 @@ export const tables = (schema: string): ReadonlyArray<string> => [
   mode text NOT NULL,
   state text NOT NULL DEFAULT 'running',
   failure json,
+  indexes text[] NOT NULL,
   CONSTRAINT entries_id PRIMARY KEY (id)
 )`,
   `CREATE UNIQUE INDEX entries_target ON ${schema}.entries (kind, name, revision) WHERE NOT dropped`,
