@@ -76,7 +76,7 @@ export const install = async (folder: string, packages: ReadonlyArray<Packed>): 
   for (const file of globSync("test/packages/*.ts", { cwd: root })) {
     cpSync(join(root, file), join(folder, "app", file.slice(14)))
   }
-  for (const name of ["BankAccount", "Balances", "Bank", "Transfer"]) {
+  for (const name of ["BankAccount", "Balances", "Statements", "Bank", "Transfer"]) {
     cpSync(join(root, `examples/bank/src/${name}.ts`), join(folder, "app/bank", `${name}.ts`))
   }
   const modules = packages.flatMap(modulesOf)

@@ -29,12 +29,12 @@ const follow = Effect.fnUntraced(function*(
   for (;;) {
     const result = yield* Effect.result(wait({ after: head, timeout: glance }))
     if (Result.isSuccess(result)) return yield* tell(head)
-    const { name, reason } = result.failure
+    const { reason, target } = result.failure
     if (reason._tag !== "Behind") return yield* result.failure
     if (reason.state !== "running") {
       const at = `${Progress.number(reason.actual)} of ${Progress.number(head)}`
       return yield* new Failed({
-        message: `${name}: expected to go on, got one that is ${reason.state} at event ${at}`
+        message: `${target}: expected to go on, got one that is ${reason.state} at event ${at}`
       })
     }
     yield* tell(reason.actual)

@@ -210,6 +210,11 @@ const withinDefault = 1_000
  * for `rollback`, as long as it is run or as it is, until it is dropped. Several partitions of a pure projection become
  * one, so that all rows of a commit appear at once.
  *
+ * **Gotchas**
+ *
+ * What was appended in the last moment may be in the rows of the old revision and not yet in those of the new one: a reader
+ * without `after` can see an older state than before, for a moment.
+ *
  * @category rebuilding
  * @since 0.1.0
  */

@@ -82,7 +82,8 @@ export const itemsOf = (
     for (const { event, index } of upcast.success) {
       try {
         const keys = keysOf(keyed, event, stored)
-        const wrong = wrongKeys(keys)
+        // The id of a stream was checked when it was stored.
+        const wrong = keyed?.[event._tag] === undefined ? undefined : wrongKeys(keys)
         if (wrong !== undefined) return stop(stored, wrong)
         items.push({ stored, event, index, keys })
       } catch (error) {

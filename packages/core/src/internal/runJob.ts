@@ -6,7 +6,7 @@ import type * as Scope from "effect/Scope"
 import type { EventStore } from "../EventStore.ts"
 import type { EventStoreError } from "../EventStoreError.ts"
 import type { Filter } from "../Page.ts"
-import type { Batch, Committed, Failure, Lease, Parked, RowKey, RowStore, Target } from "../RowStore.ts"
+import type { Batch, Committed, Failure, Lease, Parked, RowKey, RowStore, RowWrite, Target } from "../RowStore.ts"
 import type { Reader } from "../Upcaster.ts"
 import type { Item, Placed } from "./fold.ts"
 import { KeptRows } from "./keptRows.ts"
@@ -117,6 +117,15 @@ export interface Pending {
   readonly committed: Fiber.Fiber<Committed, EventStoreError>
 }
 
+/** What is folded and waits for the commit that is under way: the pages since then, as one batch. */
+export interface Gathered {
+  readonly to: number
+  readonly rows: ReadonlyMap<string, RowWrite>
+  readonly park: ReadonlyArray<Parked>
+  readonly failure: Failure | undefined
+  readonly pages: number
+}
+
 /** A partition under its lease. */
 export class Desk {
   readonly course: Course
@@ -129,6 +138,7 @@ export class Desk {
   /** Rows that need not be loaded again. */
   readonly kept = new KeptRows()
   pending: Pending | undefined
+  gathered: Gathered | undefined
 
   constructor(course: Course, { fence, partition, position }: Lease, scope: Scope.Scope) {
     this.course = course
@@ -140,11 +150,22 @@ export class Desk {
 
   /** What is worked already, whether it is committed or on its way. */
   get front(): number {
-    return this.pending?.to ?? this.position
+    return (this.gathered ?? this.pending)?.to ?? this.position
+  }
+
+  /** Waits for the commit that is under way, and commits what is gathered. False when one of them was not taken. */
+  get settled(): Effect.Effect<boolean, EventStoreError> {
+    return Effect.flatMap(this.joined, (joined) => {
+      const { gathered } = this
+      this.gathered = undefined
+      if (!joined || gathered === undefined) return Effect.succeed(joined)
+      const rows = Array.from(gathered.rows.values())
+      return Effect.map(this.commit({ ...gathered, rows }), (committed) => committed === "Committed")
+    })
   }
 
   /** Waits for the commit that is under way. False when it was not taken. */
-  get settled(): Effect.Effect<boolean, EventStoreError> {
+  get joined(): Effect.Effect<boolean, EventStoreError> {
     const { pending } = this
     if (pending === undefined) return Effect.succeed(true)
     return Effect.map(Fiber.join(pending.committed), (committed) => {

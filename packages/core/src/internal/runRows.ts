@@ -3,9 +3,10 @@ import * as Effect from "effect/Effect"
 import type { RowKey } from "../RowStore.ts"
 import type { Upcaster } from "../Upcaster.ts"
 import { beforeCommit, distinct, fold, type Folded, type Loaded, type Placed } from "./fold.ts"
+import { nameOf } from "./partition.ts"
 import { type Definition, targetOf } from "./projection.ts"
 import * as rowCodec from "./rowCodec.ts"
-import { type Desk, done, gone, type Job, type Waiting } from "./runJob.ts"
+import { type Desk, done, type Gathered, gone, type Job, type Waiting } from "./runJob.ts"
 
 const nothing: Loaded = { rows: [], parked: [] }
 
@@ -17,30 +18,56 @@ const keep = ({ kept }: Desk, folded: Folded): boolean => {
   return all
 }
 
+/** Most pages, and rows, that are gathered while a commit is under way. */
+const gatheredPages = 8
+const gatheredRows = 10_000
+
+/** Adds what came of a page to what is gathered. Of a row, the later one stays. */
+const gather = ({ gathered }: Desk, { failure, park, rows }: Folded, to: number): Gathered => {
+  const byName = new Map(gathered?.rows)
+  for (const row of rows) byName.set(nameOf(row), row)
+  return {
+    to,
+    rows: byName,
+    park: gathered === undefined ? park : [...gathered.park, ...park],
+    failure: failure ?? gathered?.failure,
+    pages: (gathered?.pages ?? 0) + 1
+  }
+}
+
 /**
- * Folds items onto their rows, and commits rows and checkpoint. A batch is loaded and folded while the one before is being
- * committed: its rows are kept, and so are not loaded.
+ * Folds items onto their rows, and commits rows and checkpoint. Pages are loaded and folded while the batch before is being
+ * committed, and are the next batch together: their rows are kept, and so are not loaded.
  */
 const work = (definition: Definition, codec: rowCodec.Codec): Job<never>["work"] => {
   const { name } = definition
   return Effect.fnUntraced(function*(desk: Desk, items: ReadonlyArray<Placed>, to: number, settle: boolean) {
     const { rows: store, target } = desk.course
-    const { front, kept, pending } = desk
+    const { front, gathered, kept, pending } = desk
     const unknown = distinct(items).filter((key) => kept.get(key) === undefined)
     const loaded = unknown.length === 0 ? nothing : yield* store.load(target, unknown)
-    const parked = pending === undefined ? loaded.parked : [...loaded.parked, ...pending.park]
+    const parked = [...loaded.parked, ...(pending?.park ?? []), ...(gathered?.park ?? [])]
     const folded = fold(definition, codec, items, { rows: loaded.rows, parked, kept }, yield* DateTime.now)
-    const { failure, halted, park, rows } = folded
+    const { failure, halted } = folded
     if (failure !== undefined) {
       yield* Effect.logWarning(`${name}: ${failure.type} of ${failure.eventId}: ${failure.cause}`)
     }
-    if (!(yield* desk.settled)) return gone
-    if (halted === undefined && keep(desk, folded) && !settle) {
-      yield* desk.send({ to, rows, park, failure })
+    const end = halted === undefined ? to : Math.max(front, beforeCommit(halted))
+    const all = gather(desk, folded, end)
+    // What goes on in memory needs all of it to be kept.
+    const goesOn = keep(desk, folded) && halted === undefined && !settle
+    if (goesOn && desk.isCommitting && all.pages < gatheredPages && all.rows.size < gatheredRows) {
+      desk.gathered = all
       return done
     }
-    const end = halted === undefined ? to : Math.max(front, beforeCommit(halted))
-    if ((yield* desk.commit({ to: end, rows, park, failure })) !== "Committed") return gone
+    desk.gathered = undefined
+    if (!(yield* desk.joined)) return gone
+    const parts = { ...all, rows: Array.from(all.rows.values()) }
+    if (goesOn) {
+      yield* desk.send(parts)
+      return done
+    }
+    if ((yield* desk.commit(parts)) !== "Committed") return gone
     // Where the policy halts, there is what it halts for.
     return halted === undefined ? done : { _tag: "Halted", failure: failure! } as const
   })
