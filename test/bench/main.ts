@@ -4,7 +4,7 @@
  * - `npm run bench append`: commits a second at several numbers of callers, on a server and embedded
  * - `npm run bench projection`: events a second into rows, and what of the rate at which they can be read that is
  */
-const benches: Record<string, () => Promise<{ readonly run: () => Promise<boolean> }>> = {
+const benches: Record<string, () => Promise<{ readonly run: (options: ReadonlyArray<string>) => Promise<boolean> }>> = {
   append: () => import("./append.ts"),
   projection: () => import("./projection.ts")
 }
@@ -16,4 +16,4 @@ if (bench === undefined) {
   process.exit(2)
 }
 const { run } = await bench()
-process.exitCode = await run() ? 0 : 1
+process.exitCode = await run(process.argv.slice(3)) ? 0 : 1

@@ -102,8 +102,8 @@ const measure = async (layer: Layer.Layer<EventStore.EventStore | RowStore.RowSt
   }
 }
 
-/** Prints a table. Whether both ratios are reached. */
-const report = (name: string, { events, read, rebuilt, stored }: Awaited<ReturnType<typeof measure>>): boolean => {
+/** Prints a table. The smaller one of both ratios. */
+const report = (name: string, { events, read, rebuilt, stored }: Awaited<ReturnType<typeof measure>>): number => {
   console.log(`\n${name}, ${events.toLocaleString("en")} events, median of ${rounds} rounds`)
   const lines = [
     ["read and decode", read],
@@ -114,11 +114,19 @@ const report = (name: string, { events, read, rebuilt, stored }: Awaited<ReturnT
     const rate = Math.round(events / millis * 1_000).toLocaleString("en").padStart(9)
     console.log(`  ${what.padEnd(28)} ${rate} events/s  ${(read / millis).toFixed(2).padStart(5)} of reading`)
   }
-  return read / stored >= targetRatio && read / rebuilt >= targetRatio
+  return Math.min(read / stored, read / rebuilt)
 }
 
-/** Runs and prints. False when the target is missed. */
-export const run = async (): Promise<boolean> => {
+/**
+ * Runs and prints. False when the target is missed; with `--floor RATIO`, when that is: for machines that others use as well,
+ * where a figure is a tenth more or less from one run to the next.
+ */
+export const run = async (options: ReadonlyArray<string>): Promise<boolean> => {
+  const floor = options[0] === "--floor" ? Number(options[1]) : targetRatio
+  if (!(floor > 0 && floor <= targetRatio) || (options.length > 0 && options.length !== 2)) {
+    console.error(`options: expected none, or --floor and a number above 0, at most ${targetRatio}`)
+    return false
+  }
   if (log.skipped !== undefined) {
     console.log(`Not measured: ${log.skipped}`)
     return true
@@ -129,8 +137,12 @@ export const run = async (): Promise<boolean> => {
     console.log(`PostgreSQL: not measured, ${server.skipped}`)
   } else {
     try {
-      reached = report("PostgreSQL, fsync on", await measure(Postgres.layerPool({ url: Redacted.make(server.url) })))
-      console.log(`  target: at least ${targetRatio}: ${reached ? "reached" : "MISSED"}`)
+      const ratio = report(
+        "PostgreSQL, fsync on",
+        await measure(Postgres.layerPool({ url: Redacted.make(server.url) }))
+      )
+      console.log(`  target: at least ${targetRatio}: ${ratio >= targetRatio ? "reached" : "MISSED"}`)
+      reached = ratio >= floor
     } finally {
       await server.stop()
     }
