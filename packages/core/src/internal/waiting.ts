@@ -12,8 +12,9 @@ const timeoutMillis = 5_000
 const firstPollMillis = 10
 const longestPollMillis = 200
 
-/** How many events behind is too far for a hint to matter. */
+/** How many events behind is too far for a hint to matter, and how long to wait then, in milliseconds. */
 const farEvents = 10_000
+const farPollMillis = 50
 
 /** Tells those who wait that there may be something new. */
 export class Signal {
@@ -88,7 +89,7 @@ const again = Effect.fnUntraced(function*<A, E>(
     // Far away, a hint tells nothing new, and asking takes from who catches up.
     const far = lack.expected - lack.actual > farEvents
     yield* far
-      ? Effect.sleep(Math.min(longestPollMillis, bound - waited))
+      ? Effect.sleep(Math.min(farPollMillis, bound - waited))
       : signal.wait(count, Math.min(pause, bound - waited))
     pause = Math.min(pause * 2, longestPollMillis)
   }
