@@ -42,8 +42,6 @@
  */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Option from "effect/Option"
-import type * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { EventStore } from "./EventStore.ts"
 import type { Refused } from "./EventStoreError.ts"
@@ -63,22 +61,7 @@ import type { Upcaster } from "./Upcaster.ts"
  * @category models
  * @since 0.1.0
  */
-export interface Progress {
-  /** Last position that every partition has fully handled. */
-  readonly position: number
-  /** Position of the last event of the store. */
-  readonly head: number
-  /** Events that this process has worked so far. */
-  readonly events: number
-  /** Events a second, of all partitions and whoever works them. */
-  readonly rate: number
-  readonly partitions: ReadonlyArray<{
-    readonly partition: number
-    readonly position: number
-    /** Who works it; none when nobody does, or it is done. */
-    readonly owner: Option.Option<string>
-  }>
-}
+export interface Progress extends runRebuild.Progress {}
 
 /**
  * How a revision is built.
@@ -140,12 +123,7 @@ export const build = <P extends Projection.Runnable>(
  * @category models
  * @since 0.1.0
  */
-export interface Side {
-  readonly revision: number
-  /** How many rows there were when every event up to `position` was folded. */
-  readonly rows: number
-  readonly position: number
-}
+export interface Side extends runCompare.Side {}
 
 /**
  * What two revisions of a projection have in common, and what not.
@@ -153,23 +131,7 @@ export interface Side {
  * @category models
  * @since 0.1.0
  */
-export interface Comparison {
-  readonly left: Side
-  readonly right: Side
-  /** Rows that were looked at on both sides: `equal`, `different` and `unsettled` ones. */
-  readonly examined: number
-  readonly equal: number
-  readonly different: number
-  /** Rows that one side had not seen the last event of, also after a while: nobody can tell. */
-  readonly unsettled: number
-  /** The first 100 different rows, as JSON. A row that is not there is none. */
-  readonly differing: ReadonlyArray<{
-    readonly tenant: string
-    readonly key: string
-    readonly left: Option.Option<Schema.Json>
-    readonly right: Option.Option<Schema.Json>
-  }>
-}
+export interface Comparison extends runCompare.Comparison {}
 
 /**
  * Compares the rows of a projection, which are on the right, with those of another revision: the one that serves, unless

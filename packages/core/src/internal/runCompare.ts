@@ -14,10 +14,13 @@ import { refused } from "./run.ts"
 export interface Comparison {
   readonly left: Side
   readonly right: Side
+  /** Rows that were looked at on both sides: `equal`, `different` and `unsettled` ones. */
   readonly examined: number
   readonly equal: number
   readonly different: number
+  /** Rows that one side had not seen the last event of, also after a while: nobody can tell. */
   readonly unsettled: number
+  /** The first 100 different rows, as JSON. A row that is not there is none. */
   readonly differing: ReadonlyArray<{
     readonly tenant: string
     readonly key: string
@@ -29,6 +32,7 @@ export interface Comparison {
 /** Documented at `Rebuild.Side`. */
 export interface Side {
   readonly revision: number
+  /** How many rows there were when every event up to `position` was folded. */
   readonly rows: number
   readonly position: number
 }

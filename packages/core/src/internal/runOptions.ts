@@ -7,12 +7,29 @@ import * as check from "./check.ts"
 
 /** Documented at `Projection.RunOptions`. */
 export interface RunOptions {
+  /**
+   * In how many parts the rows are folded, each with a checkpoint and an owner of its own: 1 to `Limits.partitions`. As
+   * they were, unless told; 1 at first. With several, the rows of one commit need not appear at once. What has no rows
+   * (`custom`, and subscriptions) changes the number once nobody else works any of it and all parts are level.
+   */
   readonly partitions?: number | undefined
+  /** Most partitions that this process works: all that nobody else has, unless told. */
   readonly most?: number | undefined
+  /**
+   * Events of a page, 1 to `Limits.eventsPerPage`: 5,000 unless told, of `custom` 1,000. A page is committed whole; those
+   * that were folded while the one before was being committed go together.
+   */
   readonly pageSize?: number | undefined
+  /** How long to wait at the head without a hint, and for what others have: 1 second unless told. */
   readonly poll?: Duration.Input | undefined
+  /** How long after the last sign of life another may take over: 30 seconds unless told. */
   readonly lease?: Duration.Input | undefined
+  /**
+   * Who gives readers the rows of a new revision: `automatic`, unless told, once it has seen all that the store holds; or
+   * `Rebuild.switchTo`.
+   */
   readonly switch?: "automatic" | "manual" | undefined
+  /** What the names of owners begin with, so that a status tells who they are. */
   readonly name?: string | undefined
 }
 

@@ -17,13 +17,18 @@ import type { RunOptions } from "./runOptions.ts"
 
 /** Documented at `Rebuild.Progress`. */
 export interface Progress {
+  /** Last position that every partition has fully handled. */
   readonly position: number
+  /** Position of the last event of the store. */
   readonly head: number
+  /** Events that this process has worked so far. */
   readonly events: number
+  /** Events a second, of all partitions and whoever works them. */
   readonly rate: number
   readonly partitions: ReadonlyArray<{
     readonly partition: number
     readonly position: number
+    /** Who works it; none when nobody does, or it is done. */
     readonly owner: Option.Option<string>
   }>
 }
