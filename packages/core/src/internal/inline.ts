@@ -8,7 +8,7 @@ import * as RowStore from "../RowStore.ts"
 import * as StoredEvent from "../StoredEvent.ts"
 import { type Reader, Upcaster } from "../Upcaster.ts"
 import { distinct, fold, itemsOf, placed } from "./fold.ts"
-import { type Definition, targetOf } from "./projection.ts"
+import { type Definition, filterOf, targetOf } from "./projection.ts"
 import * as rowCodec from "./rowCodec.ts"
 import type { Tagged } from "./running.ts"
 
@@ -104,9 +104,9 @@ const prepare = (
 const catchUp = Effect.fnUntraced(function*(
   definition: Definition,
   codec: rowCodec.Codec,
-  reader: Reader<Tagged>,
-  filter: { readonly sources?: Reader<Tagged>["sources"]; readonly types?: Reader<Tagged>["types"] }
+  reader: Reader<Tagged>
 ) {
+  const filter = filterOf(reader)
   const store = yield* EventStore
   const rows = yield* RowStore.RowStore
   const target = targetOf(definition)
@@ -156,7 +156,6 @@ export const make = Effect.fnUntraced(function*(definition: Definition, aggregat
   const codec = rowCodec.make(definition)
   const ofSources = reader.sources.length > 0
   const wanted = new Set(ofSources ? reader.sources.map(({ category, type }) => `${category}/${type}`) : reader.types)
-  const filter = ofSources ? { sources: reader.sources } : { types: reader.types }
   let missed = 0
   const riding: Riding = {
     missed: () => missed,
@@ -168,7 +167,7 @@ export const make = Effect.fnUntraced(function*(definition: Definition, aggregat
         reader,
         (category, type) => wanted.has(ofSources ? `${category}/${type}` : type)
       ),
-      catchUp: Effect.ignoreCause(Effect.provideContext(catchUp(definition, codec, reader, filter), context)),
+      catchUp: Effect.ignoreCause(Effect.provideContext(catchUp(definition, codec, reader), context)),
       missed: (position) => {
         missed = Math.max(missed, position)
       }

@@ -14,7 +14,7 @@ import { type Reader, Upcaster } from "../Upcaster.ts"
 import * as check from "./check.ts"
 import { reasonOf } from "./definition.ts"
 import { causeOf, type Item, itemsOf } from "./fold.ts"
-import { type At, type Definition, foldRow } from "./projection.ts"
+import { type At, type Definition, filterOf as namesOf, foldRow } from "./projection.ts"
 import * as question from "./question.ts"
 import * as rowCodec from "./rowCodec.ts"
 import type { Tagged } from "./running.ts"
@@ -73,7 +73,7 @@ export const make = Effect.fnUntraced(function*(definition: Definition, aggregat
 
 /** Which events are asked for: those of the projection and a tenant, or fewer where keys are streams. */
 export const filterOf = ({ categories, reader }: Past, tenant: string, key?: string): Page.Filter => {
-  const names = reader.sources.length > 0 ? { sources: reader.sources } : { types: reader.types }
+  const names = namesOf(reader)
   const [category, another] = categories ?? []
   return key === undefined || category === undefined || another !== undefined
     ? { ...names, tenant }

@@ -7,9 +7,11 @@ import type * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import type { Receipt } from "../Commit.ts"
 import type * as Event from "../Event.ts"
+import type { Filter } from "../Page.ts"
 import type { ProjectionError } from "../ProjectionError.ts"
 import type { Target } from "../RowStore.ts"
 import type { StoredEvent } from "../StoredEvent.ts"
+import type { Reader } from "../Upcaster.ts"
 import { defect } from "./definition.ts"
 import type { Tagged } from "./running.ts"
 
@@ -167,3 +169,6 @@ export const foldRow = (
     causationId: metadata.causationId,
     user: metadata.user
   })
+
+/** What a reader asks the store for: pairs of category and type where the categories are known, the types otherwise. */
+export const filterOf = ({ sources, types }: Reader<unknown>): Filter => sources.length > 0 ? { sources } : { types }

@@ -5,7 +5,6 @@ import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import type { EventStore } from "../EventStore.ts"
 import type { EventStoreError } from "../EventStoreError.ts"
-import type { Filter } from "../Page.ts"
 import type { Batch, Committed, Failure, Lease, Parked, RowKey, RowStore, RowWrite, Target } from "../RowStore.ts"
 import type { Reader } from "../Upcaster.ts"
 import type { Item, Placed } from "./fold.ts"
@@ -79,9 +78,6 @@ export interface Job<R> {
     waiting: ReadonlyArray<Waiting>
   ) => Effect.Effect<Drained, EventStoreError, R>
 }
-
-/** What a job asks the store for: the pairs of category and type where the categories are known, the types otherwise. */
-export const filterOf = ({ sources, types }: Reader<unknown>): Filter => sources.length > 0 ? { sources } : { types }
 
 /** What a run knows of itself, from its start to its end. */
 export interface Course {

@@ -5,7 +5,8 @@ import * as Limits from "../Limits.ts"
 import type { Parked, RowKey } from "../RowStore.ts"
 import { itemsOf } from "./fold.ts"
 import { nameOf, partitionOf } from "./partition.ts"
-import { type Course, type Desk, filterOf, type Job, type Waiting } from "./runJob.ts"
+import { filterOf } from "./projection.ts"
+import { type Course, type Desk, type Job, type Waiting } from "./runJob.ts"
 
 /** Parked events that are worked in one go. */
 const parkedPage = 1_000
