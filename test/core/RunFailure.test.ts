@@ -1,9 +1,10 @@
-/** What a run does with events that fail: parked with their key, tried again, given up, or halted at. */
+/** What a run does with events that fail: parked with their key, tried again, given up, or halted at; and with batches. */
 import { assert, describe, it } from "@effect/vitest"
 import { EventStore, Projection, RowStore, StreamName } from "@varve/core"
 import { Deferred, Effect, Option } from "effect"
 import { TestClock } from "effect/testing"
 import {
+  allRows,
   base,
   type Bug,
   caughtUp,
@@ -13,6 +14,7 @@ import {
   place,
   placed,
   totals,
+  unavailable,
   until,
   withRows,
   write
@@ -181,6 +183,31 @@ describe("an event that fails", () => {
       yield* inState(Long, "halted")
     }).pipe(run))
 
+  it.effect("is halted at with all before it, also what was folded while a batch was being committed", () =>
+    Effect.gen(function*() {
+      const Totals = totals()
+      for (const customer of ["ada", "bob", "eve", "kim", "lea", "max"]) yield* place(customer, 1)
+      // The first of its page: there is nothing left of it to work, and so only what was gathered to commit.
+      yield* write("o", ["Placed", { customer: 7, cents: 1 }])
+      yield* place("zoe", 1)
+      const ends: Array<number> = []
+      yield* running(Totals, { pageSize: 2 }).pipe(withRows((rows) => ({
+        commit: (batch, within) => {
+          ends.push(batch.to)
+          // Many steps of `inState`, so that the last page is come to while the first one is being committed.
+          return Effect.andThen(Effect.sleep("1 second"), rows.commit(batch, within))
+        }
+      })))
+      yield* inState(Totals, "halted")
+      const status = yield* statusOf(Totals)
+      assert.strictEqual(status.position, 6)
+      assert.strictEqual(status.failure?.position, 7)
+      const keys = ["ada", "bob", "eve", "kim", "lea", "max", "zoe"]
+      assert.deepStrictEqual(yield* cents(keys), { ada: 1, bob: 1, eve: 1, kim: 1, lea: 1, max: 1 })
+      // Two pages were gathered, or this would not be about them.
+      assert.deepStrictEqual(ends, [2, 6])
+    }).pipe(run))
+
   it.effect("keeps the row fit for its schema", () =>
     Effect.gen(function*() {
       const Totals = totals()
@@ -215,5 +242,29 @@ describe("an event that fails", () => {
       yield* Projection.retry(Totals, "ada")
       yield* parkedEvents(Totals, 0)
       assert.deepStrictEqual(yield* cents(["ada"]), { ada: 2_499 })
+    }).pipe(run))
+})
+
+describe("a batch that fails", () => {
+  it.effect("is not made larger by the pages that are folded while it is tried again", () =>
+    Effect.gen(function*() {
+      const Totals = totals()
+      for (let i = 0; i < 40; i++) yield* place(`c${i}`, 1)
+      const sizes: Array<number> = []
+      yield* running(Totals, { pageSize: 10 }).pipe(withRows((rows) => ({
+        commit: (batch, within) => {
+          const first = sizes.push(batch.to - batch.from) === 1
+          return Effect.andThen(
+            Effect.sleep("1 second"),
+            first ? Effect.fail(unavailable) : rows.commit(batch, within)
+          )
+        }
+      })))
+      yield* caughtUp(Totals)
+      const [failed, ...others] = sizes
+      assert.strictEqual(failed, 10)
+      assert.isBelow(others[0]!, 10)
+      assert.isAtMost(Math.max(...others), 10)
+      assert.strictEqual((yield* allRows()).length, 40)
     }).pipe(run))
 })

@@ -56,7 +56,10 @@ const work = (definition: Definition, codec: rowCodec.Codec): Job<never>["work"]
     const all = gather(desk, folded, end)
     // What goes on in memory needs all of it to be kept.
     const goesOn = keep(desk, folded) && halted === undefined && !settle
-    if (goesOn && desk.isCommitting && all.pages < gatheredPages && all.rows.size < gatheredRows) {
+    const { pageSize, settings } = desk.course
+    // Pages that are smaller than they should be are so because a batch failed: it is not to be larger than they are.
+    const mayGather = pageSize === settings.pageSize && all.pages < gatheredPages && all.rows.size < gatheredRows
+    if (goesOn && desk.isCommitting && mayGather) {
       desk.gathered = all
       return done
     }
