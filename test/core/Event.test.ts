@@ -1,16 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Event } from "@varve/core"
 import { DateTime, Effect, Option, Result, Schema, SchemaGetter } from "effect"
-
-/** What a function throws: as text. */
-const thrown = (f: () => unknown): string => {
-  try {
-    f()
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error)
-  }
-  return assert.fail("nothing was thrown")
-}
+import { thrown } from "../support/thrown.ts"
 
 /** Through the text that a store keeps. */
 const stored = <E extends Event.Any>(event: E, value: Event.Type<E>): unknown =>
@@ -54,9 +45,13 @@ describe("Event.make", () => {
     }
     assert.strictEqual(Event.make(`A${"a".repeat(127)}`, {}).revision, 1)
     assert.include(thrown(() => Event.make("A", { _tag: Schema.String })), "_tag")
-    assert.include(
+    assert.strictEqual(
       thrown(() => Event.make("A", {}).revise(3 as never, {}, () => ({}))),
-      "expected revision 2 after 1, got 3"
+      "Event A: expected revision 2 after 1, got 3: the hop from 1 to 2 is missing, so write revise(2, …) first"
+    )
+    assert.strictEqual(
+      thrown(() => Event.make("A", {}).revise(2, {}, () => ({})).revise(2 as never, {}, () => ({}))),
+      "Event A: expected revision 3 after 2, got 2: revisions up to 2 are declared already, so write revise(3, …)"
     )
     assert.include(
       thrown(() => Event.make("A", {}).revise(2, { _tag: Schema.String }, () => ({ _tag: "" }))),

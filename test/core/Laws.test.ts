@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Aggregate, Command, Decision, Domain, Event } from "@varve/core"
+import { Aggregate, Change, Command, Decision, Domain, Event } from "@varve/core"
 import { Laws, type Scenario } from "@varve/core/testing"
 import { Effect, Random, Schema, SchemaGetter } from "effect"
 import { Account, contract, Deposit, Deposited, Opened } from "./Account.ts"
@@ -55,6 +55,64 @@ describe("Laws.upcasts", () => {
       assert.include((yield* violated(Laws.upcasts(Clock))).why, "differently")
       class Chance extends Event.make("Chance", {}).revise(2, { at: Schema.Number }, () => ({ at: Math.random() })) {}
       assert.include((yield* violated(Laws.upcasts(Chance))).why, "differently")
+    }))
+})
+
+describe("Laws.downcasts", () => {
+  it.effect("holds where only what the older revision cannot say is lost", () =>
+    Effect.gen(function*() {
+      yield* Laws.downcasts(Event.make("E", { a: Schema.Int }).revise(2, Change.add("b", Schema.Int, () => 1)))
+      yield* Laws.downcasts(
+        Event.make("E", { a: Schema.Int }).revise(
+          2,
+          Change.retype("a", Schema.Tuple([Schema.Int]), (a) => [a], ([a]) => a)
+        )
+      )
+    }))
+
+  it.effect("looks at every revision that the downcasts lead to, and at no other", () =>
+    Effect.gen(function*() {
+      const third = Event.make("T", { a: Schema.Int })
+        .revise(2, { b: Schema.Int }, ({ a }) => ({ b: a }), ({ b }) => ({ a: b + 1 }))
+        .revise(3, Change.rename({ b: "c" }))
+      const error = yield* violated(Laws.downcasts(third))
+      assert.deepStrictEqual([error.law, error.definition], ["downcasts", "revision 1 of T"])
+      // It is no way down to where the last hop alone leads.
+      const second = Event.make("S", { b: Schema.Int }).revise(
+        2,
+        Change.retype("b", Schema.Int, (b) => b, (b) => b * 2)
+      )
+      assert.strictEqual((yield* violated(Laws.downcasts(second))).definition, "revision 1 of S")
+      // No way down to where it would be wrong.
+      yield* Laws.downcasts(third.revise(4, Change.retype("c", Schema.Int, (c) => c)))
+    }))
+
+  it.effect("finds a way back that is none, one that throws, and one that asks chance", () =>
+    Effect.gen(function*() {
+      const of = (upcast: (n: number) => number, downcast: (n: number) => number) =>
+        Laws.downcasts(Event.make("E", { n: Schema.Int }).revise(2, Change.retype("n", Schema.Int, upcast, downcast)))
+      const lost = yield* violated(of((n) => n + 1, (n) => n))
+      assert.match(lost.why, /^what is read back is written as \{ n: 1 \}$/)
+      assert.deepStrictEqual(lost.counterexample, { revision: 1, payload: { n: 0 } })
+      const partial = yield* violated(of((n) => n, (n) => {
+        if (n > 5) throw new Error("too much")
+        return n
+      }))
+      assert.match(partial.why, /^it cannot be written: DowncastFailed at revision 2: too much$/)
+      assert.deepStrictEqual(partial.counterexample, { _tag: "E", n: 6 })
+      assert.match((yield* violated(of((n) => n, (n) => n / 2))).why, /^it cannot be written: DowncastFailed/)
+      assert.include((yield* violated(of((n) => n, () => Math.floor(Math.random() * 1e9)))).why, "differently")
+      const unread = yield* violated(of((n) => n / 2, (n) => n))
+      assert.match(unread.why, /^what is written cannot be read: UpcastFailed at revision 2: /)
+    }))
+
+  it.effect("is among all laws of an event that has a downcast", () =>
+    Effect.sync(() => {
+      const names = (event: Event.Any) =>
+        Laws.all({ name: "N", aggregates: [], events: [event] }).map(({ name }) => name)
+      const renamed = Event.make("E", { a: Schema.Int }).revise(2, Change.rename({ a: "b" }))
+      assert.include(names(renamed), "E: what is written down is read back")
+      assert.lengthOf(names(Event.make("E", {}).revise(2, {}, () => ({}))), 2)
     }))
 })
 

@@ -1,5 +1,5 @@
 /** What an editor shows when it hovers over these names is in `types.test.ts`, character by character. */
-import { Aggregate, Command, Decision, Domain, Event, Projection } from "@varve/core"
+import { Aggregate, Change, Command, Decision, Domain, Event, Projection } from "@varve/core"
 import { Option, Schema } from "effect"
 
 class Deposited extends Event.make("Deposited", { cents: Schema.Int }) {}
@@ -39,6 +39,11 @@ export class Balances extends Projection.make("Balances", {
 }).fold({ on: { Deposited: (row, { cents }) => ({ balance: (row?.balance ?? 0) + cents }) } }) {}
 
 export const event = Deposited.make({ cents: 1 })
+export const revised = Deposited.revise(2, (payload) =>
+  payload.pipe(
+    Change.rename({ cents: "amount" }),
+    Change.add("note", Schema.optionalKey(Schema.String))
+  ))
 export const execute = BankAccount.execute("ada", Withdraw.make({ cents: 1 }))
 export const deposit = BankAccount.execute("ada", Deposit.make({ cents: 1 }))
 export const load = BankAccount.load("ada")

@@ -25,6 +25,7 @@ describe("what must compile, and what must not", () => {
 describe("a hover shows", () => {
   const hovers = {
     event: "{ readonly _tag: \"Deposited\"; readonly cents: number; }",
+    revised: "Event<\"Deposited\", { readonly amount: Int; readonly note: optionalKey<String>; }, 2>",
     execute:
       "Effect<Executed<Active, Deposited | Withdrawn>, ExecutionError | InsufficientFunds, Instances<\"BankAccount\">>",
     deposit: "Effect<Executed<Active, Deposited | Withdrawn>, ExecutionError, Instances<\"BankAccount\">>",
@@ -99,6 +100,36 @@ export const program = Effect.gen(function*() {
 }).pipe(Effect.provide(domain.layer()))
 `
 }
+
+/** The same events, but their revisions are made of changes. */
+const changesOf = (size: number): string => `
+import { Change, Event } from "@varve/core"
+import { Schema } from "effect"
+${
+  Array.from({ length: size }, (_, n) => `
+class E${n} extends Event.make("E${n}", { a: Schema.String, b: Schema.Finite })
+  .revise(2, (payload) =>
+    payload.pipe(Change.rename({ b: "cents" }), Change.retype("cents", Schema.Int, (b) => Math.round(b))))
+  .revise(3, (payload) =>
+    payload.pipe(
+      Change.retype("a", Schema.NonEmptyString, (a) => a),
+      Change.rename({ a: "name" }),
+      Change.add("at", Schema.optionalKey(Schema.Date))
+    ))
+{}
+export const made${n} = E${n}.make({ name: "x", cents: 1 })`).join("\n")
+}
+`
+
+describe("80 events with three revisions each, made of five changes", () => {
+  it("cost a bounded number of instantiations", () => {
+    const [one, half, whole] = [1, 40, 80].map((size) => compiler.instantiationsOf(`changes${size}`, changesOf(size)))
+    // 134,630 when it was measured, with TypeScript 7.0.2 and effect 4.1.0.
+    assert.isBelow(whole! - one!, 190_000)
+    assert.isBelow((whole! - one!) / (half! - one!), 2.5)
+    assert.isAbove(half! - one!, 10_000)
+  }, 60_000)
+})
 
 describe("a domain of 80 events with three revisions each, 80 commands and a projection over all of them", () => {
   it("costs a bounded number of instantiations", () => {

@@ -376,7 +376,7 @@ export const make = <
 }): Contract<Name, Id, State, C, E, R["Type"]> => {
   definition.checkName("Aggregate", name)
   for (const tag of definition.duplicates(contract.events.map(({ tag }) => tag))) {
-    throw definition.defect(`Aggregate ${name}: two events of the tag ${tag}`)
+    throw definition.twoEvents(`Aggregate ${name}`, tag)
   }
   for (const tag of definition.duplicates(contract.commands.map(({ tag }) => tag))) {
     throw definition.defect(`Aggregate ${name}: two commands of the tag ${tag}`)
@@ -416,6 +416,52 @@ const build = (parts: running.Definition): object => {
     layer: instances.layer(parts)
   })
 }
+
+/**
+ * Folds the stream of one instance of any aggregate: all of it, or up to a point in its history. For tools, which know an
+ * aggregate as data and run no layer of it.
+ *
+ * **Example** (An aggregate of a list)
+ *
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Aggregate, Command, Decision, Event, EventStore, Upcaster } from "@varve/core"
+ *
+ * class Rung extends Event.make("Rung", {}) {}
+ * class Ring extends Command.make("Ring") {}
+ * class Bell extends Aggregate.make("Bell", {
+ *   id: Schema.String,
+ *   state: Schema.Int,
+ *   commands: [Ring],
+ *   events: [Rung],
+ *   rejections: []
+ * }).decider({
+ *   initial: 0,
+ *   decide: { Ring: () => Decision.accept(Rung.make({})) },
+ *   evolve: { Rung: (times) => times + 1 }
+ * }) {}
+ *
+ * const aggregates: ReadonlyArray<Aggregate.Any> = [Bell]
+ *
+ * const program = Effect.forEach(aggregates, (aggregate) => Aggregate.loadAny(aggregate, "front door"))
+ *
+ * Effect.runPromise(Effect.provide(program, [EventStore.layerMemory, Upcaster.layer()])) // => [{ state: 0, version: 0 }]
+ * ```
+ *
+ * @category tools
+ * @since 0.1.0
+ */
+export const loadAny = (
+  aggregate: Any,
+  id: string,
+  options?: { readonly at?: At | undefined }
+): Effect.Effect<Loaded<unknown>, ExecutionError, EventStore | Upcaster> =>
+  // `decider` has made it, whatever its type has kept.
+  instances.loadAlone(
+    (aggregate as unknown as { readonly "~definition": running.Definition })["~definition"],
+    id,
+    options?.at
+  )
 
 /**
  * A command addressed to one instance: plain data, typed by what it may be rejected with.

@@ -24,6 +24,8 @@ import type { Upcaster } from "./Upcaster.ts"
  */
 export interface AggregatePart extends Aggregate.Any {
   readonly layer: Layer.Layer<never, never, EventStore | Upcaster>
+  /** State after one more event. For tools, which know an aggregate as data. */
+  readonly evolve: (state: never, event: never) => unknown
 }
 
 /**
@@ -105,6 +107,19 @@ export interface Domain<
   readonly run: (
     options?: Projection.RunOptions
   ) => Effect.Effect<never, ProjectionError, EventStore | Upcaster | RowStore>
+}
+
+/**
+ * Any domain. Covariant members only, so that every domain fits.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Any {
+  readonly name: string
+  readonly aggregates: ReadonlyArray<AggregatePart>
+  readonly projections: ReadonlyArray<Projection.Any>
+  readonly events: ReadonlyArray<Event.Any>
 }
 
 /**
@@ -192,9 +207,15 @@ const checkModes = (
   }
 }
 
-/** The aggregates whose events a projection reads, where each of its events is one of the domain's. */
-const sourcesOf = (
-  projection: Projection.Any,
+/**
+ * Names of the aggregates whose events a projection reads, where each of its events is one of theirs; none where not, and
+ * it reads the events of whoever has them. For tools, which run a projection as its domain does.
+ *
+ * @category tools
+ * @since 0.1.0
+ */
+export const sourcesOf = (
+  projection: { readonly events: ReadonlyArray<Event.Any> },
   aggregates: ReadonlyArray<AggregatePart>
 ): ReadonlyArray<string> => {
   const sources = aggregates.filter(({ events }) => projection.events.some((event) => events.includes(event)))
@@ -206,7 +227,7 @@ const sourcesOf = (
 const eventsOf = (name: string, parts: ReadonlyArray<{ readonly events: ReadonlyArray<Event.Any> }>) => {
   const events = Array.from(new Set(parts.flatMap((part) => part.events)))
   for (const tag of definition.duplicates(events.map((event) => event.tag))) {
-    throw definition.defect(`Domain ${name}: two events of the tag ${tag}`)
+    throw definition.twoEvents(`Domain ${name}`, tag)
   }
   return events
 }

@@ -5,7 +5,8 @@
  *
  * An event is a tag and a chain of revisions, the schemas its payload has had. Writers produce the newest. A reader
  * decodes the revision that was stored and lifts it, one upcast at a time, to the newest; what an upcast returns passes
- * through the schema of its revision, defaults and checks included, before the next one sees it.
+ * through the schema of its revision, defaults and checks included, before the next one sees it. A revision may also say
+ * the way back, a downcast, for the time in which programs live that cannot read it. `Change` has both ready-made.
  *
  * **Example** (An event with two revisions)
  *
@@ -28,7 +29,35 @@
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import type { Change } from "./Change.ts"
+import * as steps from "./internal/changeSteps.ts"
 import * as definition from "./internal/definition.ts"
+import * as codec from "./internal/eventCodec.ts"
+import type { Revision, Undecodable, Unwritable } from "./internal/eventCodec.ts"
+
+export {
+  /**
+   * One revision of an event: the schema its payload had, and how the payload of the revision before becomes its own.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  type Revision,
+  /**
+   * Why a stored payload could not be made an event of the newest revision.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  type Undecodable,
+  /**
+   * Why an event cannot be written in a revision.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  type Unwritable
+}
 
 /**
  * Marks event definitions at run time.
@@ -57,31 +86,33 @@ export interface Event<Tag extends string, Fields extends Schema.Struct.Fields, 
   readonly revisions: ReadonlyArray<Revision>
   /** Builds an event of the newest revision. Throws (a defect) when a field does not fit. */
   readonly make: (fields: Schema.TaggedStruct<Tag, Fields>["~type.make.in"]) => Schema.TaggedStruct<Tag, Fields>["Type"]
-  /**
-   * Adds the next revision. Its number is written out and must be one above the last; `upcast` sees the decoded
-   * payload of the last revision and returns what the `make` of the next one takes.
-   */
-  readonly revise: <const Next extends Schema.Struct.Fields>(
-    revision: Successor<N>,
-    fields: Next,
-    upcast: (previous: Schema.Struct<Fields>["Type"]) => Schema.Struct<Next>["~type.make.in"]
-  ) => Event<Tag, Next, Successor<N>>
+  /** Adds the next revision. Its number is written out and must be one above the last. */
+  readonly revise: Revise<Tag, Fields, N>
 }
 
 /**
- * One revision of an event: the schema its payload had, and how the payload of the revision before becomes its own.
+ * Adds the next revision of an event.
+ *
+ * **Details**
+ *
+ * With fields and functions: `upcast` sees the decoded payload of the last revision and returns what the `make` of the
+ * next one takes; `downcast`, the way back, is for writing the last revision while programs live that cannot read the
+ * next. With a change: ready-made ones are in `Change`.
  *
  * @category models
  * @since 0.1.0
  */
-export interface Revision {
-  readonly revision: number
-  /** Schema of the payload, without the tag. */
-  readonly schema: Schema.Codec<unknown, unknown>
-  /** Whether the payload has no fields. */
-  readonly empty: boolean
-  /** Pure. For revision 1 it is never called. */
-  readonly upcast: (previous: never) => unknown
+export interface Revise<Tag extends string, Fields extends Schema.Struct.Fields, N extends number> {
+  <const Next extends Schema.Struct.Fields>(
+    revision: Successor<N>,
+    fields: Next,
+    upcast: (previous: Schema.Struct<Fields>["Type"]) => Schema.Struct<Next>["~type.make.in"],
+    downcast?: (next: Schema.Struct<Next>["Type"]) => Schema.Struct<Fields>["~type.make.in"]
+  ): Event<Tag, Next, Successor<N>>
+  <To extends Schema.Struct.Fields>(
+    revision: Successor<N>,
+    change: (payload: Change<Fields, Fields>) => Change<Fields, To>
+  ): Event<Tag, To, Successor<N>>
 }
 
 /**
@@ -138,7 +169,9 @@ export const make = <const Tag extends string, const Fields extends Schema.Struc
 ): Event<Tag, Fields, 1> => {
   definition.checkName("Event", tag)
   // `build` gives what the interface lists; the types of the fields exist only here.
-  return build(tag, fields, [revisionOf(tag, 1, fields, (payload) => payload)]) as unknown as Event<Tag, Fields, 1>
+  return build(tag, fields, [
+    revisionOf(tag, 1, fields, { upcast: (payload) => payload, downcast: undefined, made: true })
+  ]) as unknown as Event<Tag, Fields, 1>
 }
 
 const isEmpty = (fields: object): boolean => Object.keys(fields).length === 0
@@ -147,13 +180,53 @@ const revisionOf = (
   tag: string,
   revision: number,
   fields: Schema.Struct.Fields,
-  upcast: (previous: never) => unknown
+  { downcast, made, upcast }: Pick<Revision, "upcast" | "downcast" | "made">
 ): Revision => {
-  if ("_tag" in fields) throw definition.defect(`Event ${tag}, revision ${revision}: "_tag" is the tag, not a field`)
+  if (Object.hasOwn(fields, "_tag")) {
+    throw definition.defect(`${named(tag, revision)}: "_tag" is the tag, not a field: give the field another name`)
+  }
   // A struct without fields is any value to a schema; the payload of an event without fields is an object.
   const schema = isEmpty(fields) ? Schema.Record(Schema.String, Schema.Unknown) : Schema.Struct(fields)
   // Fields of events ask for no services: the codec of the store runs synchronously.
-  return { revision, schema: schema as unknown as Schema.Codec<unknown, unknown>, empty: isEmpty(fields), upcast }
+  const codec = schema as unknown as Schema.Codec<unknown, unknown>
+  return { revision, schema: codec, empty: isEmpty(fields), upcast, downcast, made }
+}
+
+const named = (tag: string, revision: number): string => `Event ${tag}, revision ${revision}`
+
+/** What `revise` takes, as it is at run time. */
+type Given =
+  | [change: (payload: steps.Change) => unknown]
+  | [fields: Schema.Struct.Fields, upcast: (previous: never) => unknown, downcast?: (next: never) => unknown]
+
+const checkSuccessor = (tag: string, revision: number, next: number): void => {
+  if (next === revision + 1) return
+  const remedy = next <= revision
+    ? `revisions up to ${revision} are declared already, so write revise(${revision + 1}, …)`
+    : `the hop from ${revision} to ${revision + 1} is missing, so write revise(${revision + 1}, …) first`
+  const what = `expected revision ${revision + 1} after ${revision}, got ${next}`
+  throw definition.eventDefect(`Event ${tag}: ${what}: ${remedy}`, {
+    kind: "MissingRevision",
+    event: tag,
+    revision: revision + 1,
+    what,
+    remedy
+  })
+}
+
+/** The fields of the next revision and the ways to and from it. */
+const nextOf = (what: string, fields: Schema.Struct.Fields, given: Given) => {
+  const [first, upcast, downcast] = given
+  if (typeof first !== "function") {
+    if (typeof upcast === "function") return { fields: first, upcast, downcast, made: false }
+    throw definition.defect(`${what}: the hop to it is missing: give revise an upcast after the fields, or a change`)
+  }
+  const start = steps.start(what, fields)
+  const change = first(start)
+  if (steps.isChangeOf(start, change)) {
+    return { fields: change.fields, ...steps.functionsOf(change), made: true }
+  }
+  throw definition.defect(`${what}: expected a change of the payload that was given, such as Change.rename({ … })`)
 }
 
 const build = (tag: string, fields: Schema.Struct.Fields, revisions: ReadonlyArray<Revision>): object => {
@@ -165,54 +238,13 @@ const build = (tag: string, fields: Schema.Struct.Fields, revisions: ReadonlyArr
     revision,
     schema,
     revisions,
-    make: (input: never) => definition.construct(`Event ${tag}, revision ${revision}`, schema, input),
-    revise: (next: number, nextFields: Schema.Struct.Fields, upcast: (previous: never) => unknown) => {
-      if (next !== revision + 1) {
-        throw definition.defect(`Event ${tag}: expected revision ${revision + 1} after ${revision}, got ${next}`)
-      }
-      return build(tag, nextFields, [...revisions, revisionOf(tag, next, nextFields, upcast)])
+    make: (input: never) => definition.construct(named(tag, revision), schema, input),
+    revise: (next: number, ...given: Given) => {
+      checkSuccessor(tag, revision, next)
+      const { fields: changed, ...ways } = nextOf(named(tag, next), fields, given)
+      return build(tag, changed, [...revisions, revisionOf(tag, next, changed, ways)])
     }
   })
-}
-
-/**
- * Why a stored payload could not be made an event of the newest revision.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Undecodable {
-  /**
-   * - `NewerRevision`: this program does not know the revision
-   * - `InvalidPayload`: the payload does not fit the schema of its revision
-   * - `UpcastFailed`: an upcast threw, or returned what its revision does not accept
-   */
-  readonly why: "NewerRevision" | "InvalidPayload" | "UpcastFailed"
-  /** The revision at which it failed. */
-  readonly revision: number
-  readonly cause: unknown
-}
-
-/** The compiled codecs of an event: made at first use, so that a declaration costs nothing. */
-interface Codecs {
-  readonly encode: (value: unknown) => unknown
-  readonly decode: ReadonlyArray<(payload: unknown) => Result.Result<unknown, Schema.SchemaError>>
-}
-
-const codecs = new WeakMap<ReadonlyArray<Revision>, Codecs>()
-
-const codecsOf = (event: Any): Codecs => {
-  const known = codecs.get(event.revisions)
-  if (known !== undefined) return known
-  const json = event.revisions.map(({ schema }) => Schema.toCodecJson(schema))
-  const encode = Schema.encodeUnknownSync(json.at(-1)!)
-  const decode = json.map((codec, i) => {
-    const decode = Schema.decodeUnknownResult(codec)
-    return event.revisions[i]!.empty ? (payload: unknown) => Result.map(decode(payload), () => ({})) : decode
-  })
-  const made: Codecs = { encode: event.revisions.at(-1)!.empty ? () => ({}) : encode, decode }
-  codecs.set(event.revisions, made)
-  return made
 }
 
 /**
@@ -224,15 +256,38 @@ const codecsOf = (event: Any): Codecs => {
 export const encode = <E extends Any>(
   event: E,
   value: Type<E>
-): Result.Result<Schema.JsonObject, Schema.SchemaError> =>
-  Result.try({
-    // A struct encodes to an object, and the JSON codec makes JSON of what is in it. The tag is no field of it.
-    try: () => codecsOf(event).encode(value) as Schema.JsonObject,
-    catch: (cause) => {
-      if (Schema.isSchemaError(cause)) return cause
-      throw cause
-    }
-  })
+): Result.Result<Schema.JsonObject, Schema.SchemaError> => codec.encode(event.revisions, value)
+
+/**
+ * The payload to store for an event in one of its revisions, which it is brought down to hop by hop.
+ *
+ * **When to use**
+ *
+ * While programs live that cannot read the newest revision. What is read back is what the upcasts make of the older
+ * payload: a field that the older revision does not have comes back as its default.
+ *
+ * @category encoding
+ * @since 0.1.0
+ */
+export const encodeAs = <E extends Any>(
+  event: E,
+  value: Type<E>,
+  revision: number
+): Result.Result<Schema.JsonObject, Unwritable> => {
+  return codec.encodeAs(event.revisions, value, revision)
+}
+
+/**
+ * The oldest revision that events can be written in: the newest itself, unless its downcasts lead below it.
+ *
+ * @category encoding
+ * @since 0.1.0
+ */
+export const oldestWritable = ({ revision, revisions }: Any): number => {
+  let oldest = revision
+  while (oldest > 1 && revisions[oldest - 1]!.downcast !== undefined) oldest--
+  return oldest
+}
 
 /**
  * Makes a stored payload of any known revision an event of the newest one. Pure.
@@ -243,38 +298,6 @@ export const encode = <E extends Any>(
 export const decode = <E extends Any>(
   event: E,
   stored: { readonly revision: number; readonly payload: unknown }
-): Result.Result<Type<E>, Undecodable> => {
-  const { payload, revision } = stored
-  const decoder = codecsOf(event).decode[revision - 1]
-  if (decoder === undefined) return Result.fail({ why: "NewerRevision", revision, cause: undefined })
-  const decoded = decoder(payload)
-  if (Result.isFailure(decoded)) return Result.fail({ why: "InvalidPayload", revision, cause: decoded.failure })
-  if (revision < event.revision) {
-    const lifted = lift(event, revision, decoded.success)
-    return Result.isFailure(lifted)
-      ? Result.fail(lifted.failure)
-      : Result.succeed(tagged(event, lifted.success, payload))
-  }
-  return Result.succeed(tagged(event, decoded.success, payload))
-}
-
-/** A decoded struct is a new object, so the tag is put on it; the stored payload itself is never touched. */
-const tagged = <E extends Any>(event: E, value: unknown, payload: unknown): Type<E> => {
-  const own = value === payload ? { ...(payload as object) } : value as object
+): Result.Result<Type<E>, Undecodable> =>
   // The newest revision's schema has made the fields, and the tag makes the rest of the type.
-  return Object.assign(own, { _tag: event.tag }) as unknown as Type<E>
-}
-
-/** Runs the upcasts above `from`, each through the `make` of its revision. */
-const lift = (event: Any, from: number, payload: unknown): Result.Result<unknown, Undecodable> => {
-  let lifted = payload
-  for (const { revision, schema, upcast } of event.revisions.slice(from)) {
-    try {
-      // An upcast takes what the revision before decodes to: `revise` has checked the types of both.
-      lifted = schema.make(upcast(lifted as never))
-    } catch (cause) {
-      return Result.fail({ why: "UpcastFailed", revision, cause: new Error(definition.reasonOf(cause), { cause }) })
-    }
-  }
-  return Result.succeed(lifted)
-}
+  codec.decode(event.revisions, event.tag, stored.revision, stored.payload) as Result.Result<Type<E>, Undecodable>

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
+import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -11,11 +12,13 @@ import * as Stream from "effect/Stream"
 import type { Commit, Receipt } from "./Commit.ts"
 import type { CommitId } from "./CommitId.ts"
 import type { EventStoreError } from "./EventStoreError.ts"
+import * as memoryPrograms from "./internal/memoryPrograms.ts"
 import * as memoryStore from "./internal/memoryStore.ts"
 import type * as Page from "./Page.ts"
+import { ProgramStore } from "./ProgramStore.ts"
 import { RowStore } from "./RowStore.ts"
 import { StoreAdmin } from "./StoreAdmin.ts"
-import type { Position, StoredEvent } from "./StoredEvent.ts"
+import { type Position, position, type StoredEvent } from "./StoredEvent.ts"
 import type { StreamName } from "./StreamName.ts"
 
 /**
@@ -117,6 +120,50 @@ export const readAll = (request?: Page.Request): Stream.Stream<StoredEvent, Even
   )
 
 /**
+ * Position of the last event that the store took at a time, or before; 0 when there is none.
+ *
+ * **Details**
+ *
+ * Times of recording never go back along positions, so a time is a place among them: it is found by about as many small
+ * reads as the number of events has binary digits.
+ *
+ * **Example** (What came on one day)
+ *
+ * ```ts
+ * import { DateTime, Effect, Stream } from "effect"
+ * import { EventStore } from "@varve/core"
+ *
+ * const day = Effect.gen(function*() {
+ *   const after = yield* EventStore.positionAt(DateTime.makeUnsafe("2024-01-14T23:59:59.999Z"))
+ *   const until = yield* EventStore.positionAt(DateTime.makeUnsafe("2024-01-15T23:59:59.999Z"))
+ *   return yield* Stream.runCollect(EventStore.readAll({ after, until }))
+ * })
+ *
+ * Effect.runPromise(Effect.provide(day, EventStore.layerMemory)) // => []
+ * ```
+ *
+ * @category reading
+ * @since 0.1.0
+ */
+export const positionAt = (
+  recordedAt: DateTime.DateTime
+): Effect.Effect<Position, EventStoreError, EventStore> =>
+  Effect.gen(function*() {
+    const store = yield* EventStore
+    const time = DateTime.toEpochMillis(recordedAt)
+    let last = 0
+    let later = (yield* store.head) + 1
+    while (later - last > 1) {
+      const middle = Math.floor((last + later) / 2)
+      const [event] = (yield* store.readPage({ after: middle - 1, limit: 1 })).events
+      // The store had a head behind it a moment ago, and keeps what it has.
+      if (event === undefined || event.recordedAt.epochMilliseconds > time) later = middle
+      else last = middle
+    }
+    return position(last)
+  })
+
+/**
  * Keeps events in memory, for tests, examples and programs without a yesterday. The reference for authors of stores.
  *
  * **Details**
@@ -126,10 +173,14 @@ export const readAll = (request?: Page.Request): Stream.Stream<StoredEvent, Even
  * @category layers
  * @since 0.1.0
  */
-export const layerMemory: Layer.Layer<EventStore | StoreAdmin | RowStore> = Layer.effectContext(
+export const layerMemory: Layer.Layer<EventStore | StoreAdmin | RowStore | ProgramStore> = Layer.effectContext(
   Effect.map(
     memoryStore.make,
     ({ admin, rows, store }) =>
-      Context.make(EventStore, store).pipe(Context.add(StoreAdmin, admin), Context.add(RowStore, rows))
+      Context.make(EventStore, store).pipe(
+        Context.add(StoreAdmin, admin),
+        Context.add(RowStore, rows),
+        Context.add(ProgramStore, memoryPrograms.make())
+      )
   )
 )

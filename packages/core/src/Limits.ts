@@ -264,3 +264,43 @@ export const parkedEvents = 100_000
  * @since 0.1.0
  */
 export const eventsPerQuestion = 1_000_000
+
+/**
+ * Most events that one `restore` writes: a full page, and what completes its last commit.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const eventsPerRestore = 11_000
+
+/**
+ * Most bytes of one `restore`: of the JSON texts of its payloads, and of the metadata of its commits.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const bytesPerRestore = 67_108_864
+
+/**
+ * Most programs that a store knows of at a time.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const programs = 1_000
+
+/**
+ * Most types that one program reads.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const readsPerProgram = 10_000
+
+/**
+ * Highest revision of an event.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const revisions = 32_767

@@ -450,7 +450,7 @@ export const make = <
 }): Contract<Name, Row["Type"], E, { readonly [I in keyof Indexes]: Indexes[I][number] }> => {
   definition.checkName("Projection", name)
   for (const tag of definition.duplicates(contract.events.map(({ tag }) => tag))) {
-    throw definition.defect(`Projection ${name}: two events of the tag ${tag}`)
+    throw definition.twoEvents(`Projection ${name}`, tag)
   }
   const { indexes = {}, onFailure = "park", revision = 1 } = contract
   definition.checkRevision(`Projection ${name}`, revision)
@@ -648,7 +648,7 @@ export const custom = <
 }): Custom<Name, NeedsOf<H> | R> => {
   definition.checkName("Projection", name)
   for (const tag of definition.duplicates(options.events.map(({ tag }) => tag))) {
-    throw definition.defect(`Projection ${name}: two events of the tag ${tag}`)
+    throw definition.twoEvents(`Projection ${name}`, tag)
   }
   const { drop, events, revision = 1, setup } = options
   definition.checkRevision(`Projection ${name}`, revision)

@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 import type { EventStore } from "./EventStore.ts"
 import * as runStatus from "./internal/runStatus.ts"
 import type { ProjectionError } from "./ProjectionError.ts"
-import type { RowStore } from "./RowStore.ts"
+import type { Parked, RowStore, Target } from "./RowStore.ts"
 
 /**
  * Schema of a `Partition`.
@@ -115,3 +115,54 @@ export type Status = typeof Status.Type
  * @since 0.1.0
  */
 export const all: Effect.Effect<ReadonlyArray<Status>, ProjectionError, EventStore | RowStore> = runStatus.all
+
+/**
+ * Events of a target that are parked, by key and in order: `limit` at the most, 100 unless told. For tools, which know a
+ * projection or a subscription by its name and revision; programs have `Projection.parked` and `Subscription.parked`.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const parked = (target: Target, options?: {
+  /** A key of the tenant that the program runs for; all keys of all tenants, unless told. */
+  readonly key?: string | undefined
+  readonly limit?: number | undefined
+}): Effect.Effect<ReadonlyArray<Parked>, ProjectionError, RowStore> => runStatus.parked(target, options)
+
+/**
+ * Has the parked events of a key tried again, in order, soon: by whoever runs the target. `Refused` when nothing of the
+ * key is parked. The key is one of the tenant that the program runs for.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const retry = (target: Target, key: string): Effect.Effect<void, ProjectionError, RowStore> =>
+  runStatus.retry(target, key, false)
+
+/**
+ * Gives up the first parked event of a key, for good, and has the others tried again. `Refused` when nothing of the key is
+ * parked.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const skip = (target: Target, key: string): Effect.Effect<void, ProjectionError, RowStore> =>
+  runStatus.retry(target, key, true)
+
+/**
+ * Pauses a target, wherever it is run, until it is resumed. `Refused` when the store has no such target.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const pause = (target: Target): Effect.Effect<void, ProjectionError, RowStore> =>
+  runStatus.setState(target, "paused")
+
+/**
+ * Lets a target go on that was paused, or has halted. `Refused` when the store has no such target.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const resume = (target: Target): Effect.Effect<void, ProjectionError, RowStore> =>
+  runStatus.setState(target, "running")

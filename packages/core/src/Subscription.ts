@@ -197,7 +197,7 @@ export const make = <const Name extends string, E extends Event.Any>(name: Name,
 }): Subscription<Name, E> => {
   definition.checkName("Subscription", name)
   for (const tag of definition.duplicates(options.events.map(({ tag }) => tag))) {
-    throw definition.defect(`Subscription ${name}: two events of the tag ${tag}`)
+    throw definition.twoEvents(`Subscription ${name}`, tag)
   }
   const { aggregates = [], events, from = "start", key, onFailure = "park", retry = runHandler.retryDefault } = options
   const target: Target = { kind: "subscription", name, revision: 1 }

@@ -50,6 +50,6 @@ export const int = (what: string, value: number, minimum: number, maximum: numbe
     ? undefined
     : new Refused({ what, expected: `a whole number from ${minimum} to ${maximum}`, actual: show(value) })
 
-/** Why a value is no commit id, or `undefined` when it is. The brand is a promise that a program without types can break. */
-export const commitId = (what: string, value: CommitId.CommitId): Refused | undefined =>
+/** Why a value is no UUID, or `undefined` when it is. A brand is a promise that a program without types can break. */
+export const commitId = (what: string, value: string): Refused | undefined =>
   CommitId.is(value) ? undefined : new Refused({ what, expected: "a UUID in lower case", actual: show(value) })

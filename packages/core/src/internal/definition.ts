@@ -5,6 +5,26 @@ import * as Limits from "../Limits.ts"
 /** A mistake of the programmer, found when a definition is made: a defect that names the thing. */
 export const defect = (message: string): TypeError => new TypeError(message)
 
+/** What is wrong with an event, for `varve catalog check`, which tells it beside what it finds itself. */
+export interface EventTrouble {
+  readonly kind: "TwoEvents" | "MissingRevision"
+  readonly event: string
+  readonly revision?: number | undefined
+  readonly what: string
+  readonly remedy: string
+}
+
+/** A defect that would make stored events unreadable. It bears what is wrong under `~@varve/core/EventTrouble`. */
+export const eventDefect = (message: string, trouble: EventTrouble): TypeError =>
+  Object.assign(defect(message), { "~@varve/core/EventTrouble": trouble })
+
+/** A tag is the name of one thing in a store. */
+export const twoEvents = (where: string, event: string): TypeError => {
+  const what = `two events of the tag ${event}`
+  const remedy = "give one of them a tag of its own, or use one definition where they mean the same"
+  return eventDefect(`${where}: ${what}: ${remedy}`, { kind: "TwoEvents", event, what: `${where}: ${what}`, remedy })
+}
+
 /** A name that is stored: refused at the definition, long before there is an event to lose. */
 export const checkName = (what: string, name: string): void => {
   if (!Limits.namePattern.test(name)) {

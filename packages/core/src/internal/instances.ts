@@ -73,6 +73,16 @@ export const layer = (parts: Definition): Layer.Layer<Identifier, never, EventSt
     })
   )
 
+/** Folds an instance of a definition that nothing runs. */
+export const loadAlone = (
+  parts: Definition,
+  id: string,
+  at?: At
+): Effect.Effect<Loaded, ExecutionError, EventStore | Upcaster> =>
+  Effect.gen(function*() {
+    return yield* load(makeLocal(parts, yield* EventStore, yield* Upcaster), id, at)
+  })
+
 /** Names the streams, which are those of the tenant that the program runs for. */
 const run = (requests: Arr.NonEmptyReadonlyArray<Omit<Request, "stream">>, options: {
   readonly commitId?: CommitId | undefined

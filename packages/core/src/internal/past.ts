@@ -53,7 +53,7 @@ export const make = Effect.fnUntraced(function*(definition: Definition, aggregat
     definition,
     codec: rowCodec.make(definition),
     store,
-    reader: upcaster.reader({ aggregates, events: definition.events }),
+    reader: upcaster.reader({ name: definition.name, aggregates, events: definition.events }),
     categories: keyed || aggregates.length === 0 ? undefined : aggregates.map(upcaster.category),
     warn: ({ cause, key, stored: { id, position, type } }) =>
       Effect.suspend(() => {

@@ -140,8 +140,7 @@ const roundTrip = (event: Event.Any): Part =>
   part(
     `revision ${event.revision} of ${event.tag}`,
     payloadSize,
-    // Events ask for no services.
-    () => Arbitrary.schema(event.schema as unknown as Schema.Codec<{ readonly _tag: string }, unknown>),
+    () => eventsOf(event),
     (value): Broken | undefined => {
       const encoded = Event.encode(event, value)
       if (Result.isFailure(encoded)) {
@@ -167,6 +166,81 @@ const roundTrip = (event: Event.Any): Part =>
         : { why: `it is read back as ${print(decoded.success)}`, counterexample: value }
     }
   )
+
+/**
+ * What is written of an event in an older revision is read back, as an event that is written in that revision the same
+ * way: going down loses what the older revision cannot say, and nothing else.
+ *
+ * **Details**
+ *
+ * Events are generated from the newest schema, brought down to each revision that the downcasts lead to, written as JSON
+ * text, read, and brought down again. A downcast takes every event; one that throws for some breaks the law.
+ *
+ * **Example** (A way back that does not lead back)
+ *
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Change, Event } from "@varve/core"
+ * import { Laws } from "@varve/core/testing"
+ *
+ * class Paid extends Event.make("Paid", { euros: Schema.Int }).revise(
+ *   2,
+ *   Change.retype("euros", Schema.Int, (euros) => euros + 1, (euros) => euros)
+ * ) {}
+ *
+ * const violated = Effect.flip(Laws.downcasts(Paid))
+ *
+ * Effect.runPromise(Effect.map(violated, ({ counterexample }) => counterexample))
+ * // => { revision: 1, payload: { euros: 0 } }
+ * ```
+ *
+ * @category laws
+ * @since 0.1.0
+ */
+export const downcasts = (event: Event.Any, options?: Options): Effect.Effect<void, LawViolated> => {
+  const oldest = Event.oldestWritable(event)
+  return check(
+    "downcasts",
+    event.revisions.slice(oldest - 1, -1).map(({ revision }) => downcastTo(event, revision)),
+    options
+  )
+}
+
+const downcastTo = (event: Event.Any, revision: number): Part => {
+  const write = (value: { readonly _tag: string }) => Event.encodeAs(event, value, revision)
+  const reasonOf = ({ cause, revision: at, why }: Event.Unwritable) => `${why} at revision ${at}: ${messageOf(cause)}`
+  return part(
+    `revision ${revision} of ${event.tag}`,
+    payloadSize,
+    () => eventsOf(event),
+    (value): Broken | undefined => {
+      const [written, again] = [write(value), elsewhen(() => write(value))]
+      if (Result.isFailure(written)) {
+        return { why: `it cannot be written: ${reasonOf(written.failure)}`, counterexample: value }
+      }
+      if (!Equal.equals(written, again)) {
+        return { why: "it is written differently from one time to the next", counterexample: value }
+      }
+      const counterexample = { revision, payload: throughText(written.success) }
+      const read = Event.decode(event, counterexample)
+      if (Result.isFailure(read)) {
+        const { cause, revision: at, why } = read.failure
+        return { why: `what is written cannot be read: ${why} at revision ${at}: ${messageOf(cause)}`, counterexample }
+      }
+      const rewritten = write(read.success)
+      if (Result.isFailure(rewritten)) {
+        return { why: `what is read back cannot be written: ${reasonOf(rewritten.failure)}`, counterexample }
+      }
+      return Equal.equals(throughText(rewritten.success), counterexample.payload)
+        ? undefined
+        : { why: `what is read back is written as ${print(rewritten.success)}`, counterexample }
+    }
+  )
+}
+
+/** Events ask for no services. */
+const eventsOf = (event: Event.Any) =>
+  Arbitrary.schema(event.schema as unknown as Schema.Codec<{ readonly _tag: string }, unknown>)
 
 const messageOf = (thrown: unknown): string => thrown instanceof Error ? thrown.message : String(thrown)
 
@@ -373,7 +447,10 @@ export const all = (of: Subject | Parts, options?: Options): ReadonlyArray<Law> 
   return [
     ...of.events.flatMap((event): ReadonlyArray<Law> => [
       { name: `${event.tag}: every stored revision upcasts to the newest`, effect: upcasts(event, options) },
-      { name: `${event.tag}: encoding loses nothing`, effect: roundTrips(event, options) }
+      { name: `${event.tag}: encoding loses nothing`, effect: roundTrips(event, options) },
+      ...(Event.oldestWritable(event) === event.revision ? [] : [
+        { name: `${event.tag}: what is written down is read back`, effect: downcasts(event, options) }
+      ])
     ]),
     ...aggregates.flatMap((aggregate): ReadonlyArray<Law> => [
       { name: `${aggregate.tag}: decide is deterministic`, effect: decideIsDeterministic(aggregate, options) },
