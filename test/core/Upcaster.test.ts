@@ -1,17 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import {
-  Aggregate,
-  Command,
-  CommitId,
-  Decision,
-  Event,
-  EventStore,
-  StoreAdmin,
-  type StoredEvent,
-  StreamName,
-  Upcaster
-} from "@varve/core"
-import { DateTime, Effect, Layer, Result, Schema } from "effect"
+import { Aggregate, Command, Decision, Event, EventStore, StoreAdmin, StreamName, Upcaster } from "@varve/core"
+import { Effect, Layer, Result, Schema } from "effect"
+import { storedAs } from "./Stored.ts"
 
 class Deposited extends Event.make("Deposited", { euros: Schema.Finite })
   .revise(2, { cents: Schema.Int.check(Schema.isGreaterThan(0)) }, ({ euros }) => ({ cents: Math.round(euros * 100) }))
@@ -21,21 +11,6 @@ class Withdrawn extends Event.make("Withdrawn", { cents: Schema.Int }) {}
 class Moved extends Event.make("Moved", { cents: Schema.Int, back: Schema.Boolean }) {}
 
 const stream = StreamName.make("Account", "ada")
-
-const storedAs = (type: string, payload: Schema.Json, revision = 1): StoredEvent.StoredEvent => ({
-  id: "x/0",
-  commitId: CommitId.make("00000000-0000-7000-8000-000000000000"),
-  commitIndex: 0,
-  stream,
-  version: 3,
-  position: 7 as StoredEvent.Position,
-  type,
-  revision,
-  payload,
-  metadata: {},
-  occurredAt: DateTime.makeUnsafe(0),
-  recordedAt: DateTime.makeUnsafe(0)
-})
 
 const reader = (options?: Upcaster.Options) =>
   Upcaster.make(options).reader({ aggregates: ["Account"], events: [Deposited, Withdrawn] })

@@ -36,6 +36,19 @@ const suite = (provide: <A, E>(self: Effect.Effect<A, E, TestServer.Provides>) =
     it.live(name, () => provide(Effect.scoped(body)))
 
   test(
+    "one of two layers of a projection in a program rides, and the other loses nothing",
+    Effect.gen(function*() {
+      yield* ridingOn()
+      yield* ridingOn()
+      for (let i = 0; i < 4; i++) yield* append("a")
+      yield* Effect.forEach([append("a"), append("b")], (one) => one, { concurrency: "unbounded" })
+      const { rows } = yield* counts
+      expect(rows).toEqual([["a", 5], ["b", 1]])
+      yield* isLevel
+    })
+  )
+
+  test(
     "commits of a batch that are judged otherwise than was assumed are folded again",
     Effect.gen(function*() {
       yield* append("taken", 0)

@@ -57,20 +57,21 @@ interface Encoded {
 }
 
 const encode = (target: Target, event: Tagged, now: DateTime.Utc): Encoded | Refused => {
-  const { definition, tags } = target.local
+  const { definition, tags, upcaster } = target.local
   const what = `event ${event._tag} of ${target.instance.key}`
   const known = tags.get(event._tag)
   if (known === undefined) {
     const expected = `an event of ${definition.name}: ${[...tags.keys()].join(", ")}`
     return new Refused({ what, expected, actual: String(event._tag) })
   }
-  const { revision, tag: type } = known
-  const encoded = Event.encode(known, event)
-  if (Result.isFailure(encoded)) {
-    return new Refused({ what, expected: `what revision ${revision} asks for`, actual: encoded.failure.message })
+  const written = upcaster.write(definition.name, known, event)
+  if (Result.isFailure(written)) {
+    const { actual, expected, what } = written.failure
+    return new Refused({ what: `${what} of ${target.instance.key}`, expected, actual })
   }
-  const payload = encoded.success
-  const decoded = Event.decode(known, { revision, payload })
+  const { payload, revision, type } = written.success
+  // Under whatever name and in whatever revision it is written, it is read as this event.
+  const decoded = Event.decode(known, written.success)
   if (Result.isFailure(decoded)) {
     const actual = `a payload that does not: ${String(decoded.failure.cause)}`
     return new Refused({ what, expected: "a payload that can be read back", actual })

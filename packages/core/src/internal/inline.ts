@@ -152,7 +152,11 @@ export interface Riding {
 
 export const make = Effect.fnUntraced(function*(definition: Definition, aggregates: ReadonlyArray<string>) {
   const context = yield* Effect.context<EventStore | RowStore.RowStore>()
-  const reader: Reader<Tagged> = (yield* Upcaster).reader({ aggregates, events: definition.events })
+  const reader: Reader<Tagged> = (yield* Upcaster).reader({
+    name: definition.name,
+    aggregates,
+    events: definition.events
+  })
   const codec = rowCodec.make(definition)
   const ofSources = reader.sources.length > 0
   const wanted = new Set(ofSources ? reader.sources.map(({ category, type }) => `${category}/${type}`) : reader.types)

@@ -47,6 +47,8 @@ export interface Rows {
   readonly beforeAppend: Effect.Effect<void>
   /** Applies what is attached to a commit that has just been stored. Part of its transaction: nothing yields. */
   readonly applyInline: (commit: Encoded, first: number, last: number, now: DateTime.Utc) => void
+  /** Tells what is attached of events that were stored without it. */
+  readonly missed: (last: number) => void
 }
 
 /** Keeps rows in memory, beside the events of the same store. Every method is one synchronous step: a transaction. */
@@ -231,6 +233,9 @@ export const make = (storeId: string, head: () => number): Effect.Effect<Rows> =
           if (find(inline.target)?.ride(inline, commit, first, last, at) === true) moved()
           else inline.missed(last)
         }
+      },
+      missed: (last) => {
+        for (const inline of attached) inline.missed(last)
       }
     }
   })

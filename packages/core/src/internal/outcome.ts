@@ -1,11 +1,14 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { Receipt } from "../Commit.ts"
+import * as Result from "effect/Result"
+import type { NewEvent, Receipt } from "../Commit.ts"
+import * as Event from "../Event.ts"
 import { EventStoreError, OutcomeUnknown } from "../EventStoreError.ts"
+import type { StoredEvent } from "../StoredEvent.ts"
 import * as StreamName from "../StreamName.ts"
 import { type Decided, plan, type Target } from "./decide.ts"
 import { Instance, type Tip } from "./instance.ts"
-import { foldStream, type Tagged } from "./running.ts"
+import { foldStream, type Local, type Tagged } from "./running.ts"
 import { type Failure, store, type Work } from "./work.ts"
 
 /** What comes of a command. Documented at `Aggregate.Executed`. */
@@ -67,14 +70,28 @@ const isOurs = Effect.fnUntraced(function*(work: Work, receipt: Receipt) {
   // A work has a request, so there is a target.
   const made = yield* Effect.sync(() => plan([targets[0]!, ...targets.slice(1)], tips, circumstances))
   if (made._tag !== "Commit") return false
-  const decided = made.commit.writes.flatMap(({ events, stream }) => events.map((event) => ({ ...event, stream })))
-  return decided.length === events.length && decided.every((event, i) => {
+  const happened = made.decided.flatMap(({ events }) => events)
+  const decided = made.commit.writes.flatMap(({ events, stream }) => events.map((written) => ({ stream, written })))
+  return decided.length === events.length && decided.every(({ stream, written }, i) => {
     const stored = events[i]!
-    return event.type === stored.type && event.revision === stored.revision
-      && StreamName.format(event.stream) === StreamName.format(stored.stream)
-      && JSON.stringify(event.payload) === JSON.stringify(stored.payload)
+    const key = StreamName.format(stream)
+    const target = targets.find(({ instance }) => instance.key === key)!
+    return key === StreamName.format(stored.stream) && isSame(target.local, happened[i]!, written, stored)
   })
 })
+
+/** Whether an event is the one that was stored, in whatever form programs that may have lived then had it written. */
+const isSame = ({ reader, tags }: Local, event: Tagged, written: NewEvent, stored: StoredEvent): boolean => {
+  const text = JSON.stringify(stored.payload)
+  if (written.type === stored.type && written.revision === stored.revision) {
+    return JSON.stringify(written.payload) === text
+  }
+  const read = reader.upcast(stored)
+  if (Result.isFailure(read) || read.success.length !== 1 || read.success[0]!.event._tag !== event._tag) return false
+  // It was decided: it is one of the events of the aggregate.
+  const then = Event.encodeAs(tags.get(event._tag)!, event, stored.revision)
+  return Result.isSuccess(then) && JSON.stringify(then.success) === text
+}
 
 /** The outcome that is stored under an id that was given; otherwise what was come to now. */
 export const unlessStored = <E>(

@@ -188,22 +188,20 @@ const drain = <R>(definition: Definition<R>): Job<R>["drain"] =>
     waiting: ReadonlyArray<Waiting>
   ): Effect.fn.Return<Drained, EventStoreError, R> {
     let count = 0
-    for (const { cause, item, parked } of waiting) {
+    for (const { cause, items, parked } of waiting) {
       if (cause !== undefined) return { _tag: "Drained", count, failed: { attempts: parked.attempts + 1, cause } }
       const parts = { to: desk.position, unpark: [parked] }
       const { exit, failed } = yield* retrying(
         definition.retry,
         parked.attempts + 1,
         (attempt) => {
-          if (item === undefined) return desk.commit<Undone, R>(parts)
-          const placed: Placed = { item, key }
-          return desk.commit(
-            parts,
-            Effect.asVoid(Effect.catchCause(
+          if (items.length === 0) return desk.commit<Undone, R>(parts)
+          const handle = (placed: Placed) =>
+            Effect.catchCause(
               handleOnce(definition, placed, attempt),
               (cause) => Effect.fail(new Undone(placed, cause))
-            ))
-          )
+            )
+          return desk.commit(parts, Effect.forEach(items, (item) => handle({ item, key }), { discard: true }))
         },
         (exit) => Exit.isFailure(exit) ? undoneOf(exit.cause) : undefined
       )
@@ -226,7 +224,7 @@ export const make = <R>(
   return {
     target: targetOf(definition),
     mode: "async",
-    reader: upcaster.reader({ aggregates, events: definition.events }),
+    reader: upcaster.reader({ name, aggregates, events: definition.events }),
     keyed: definition.key,
     indexes: [],
     rows: false,

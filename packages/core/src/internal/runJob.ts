@@ -23,10 +23,13 @@ export interface Parts {
   readonly failure?: Failure | undefined
 }
 
-/** A parked event that is tried again: with its item, or why it cannot be read. Neither where it has none any more. */
+/**
+ * A parked event that is tried again: with what it is today, or why it cannot be read. Neither where nothing is left of it
+ * for its key; several where it has been split since it was parked.
+ */
 export interface Waiting {
   readonly parked: Parked
-  readonly item: Item | undefined
+  readonly items: ReadonlyArray<Item>
   readonly cause: string | undefined
 }
 

@@ -14,20 +14,22 @@ const parkedPage = 1_000
 /** Parked events that are read from the store at a time. */
 const readsAtATime = 8
 
-/** Finds what a parked event is today. */
+/** Finds what a parked event is today: all that there is of it up to the next one that is parked by itself. */
 const look = <R>(
   course: Course,
   { keyed, reader }: Job<R>,
-  parked: Parked
+  parked: Parked,
+  behind: Parked | undefined
 ): Effect.Effect<Waiting, EventStoreError> => {
   const { index, key, position } = parked
+  const end = behind?.position === position ? behind.index : Infinity
   return Effect.map(
     course.store.readPage({ after: position - 1, until: position, filter: filterOf(reader), limit: 1 }),
     ({ events }) => {
       const { items, stopped } = itemsOf(reader, keyed, events)
       return {
         parked,
-        item: items.find((item) => item.index === index && item.keys.includes(key)),
+        items: items.filter((item) => item.index >= index && item.index < end && item.keys.includes(key)),
         cause: stopped?.cause
       }
     }
@@ -72,13 +74,17 @@ const drainKey = Effect.fnUntraced(function*<R>(job: Job<R>, desk: Desk, key: Ro
   const { course } = desk
   const { rows, target } = course
   while (true) {
-    const events = yield* rows.parked({ target, key, limit: parkedPage })
+    // With one more, which tells where the last of the page ends.
+    const found = yield* rows.parked({ target, key, limit: parkedPage + 1 })
+    const events = found.slice(0, parkedPage)
     const [first] = events
     // One that nobody has tried waits behind nothing: what was before it is gone since it was parked.
     if (first === undefined || !(first.due || first.attempts === 0)) return true
     // What is behind this page is due as well, also when this ends here and another goes on.
     if (events.length === parkedPage) yield* rows.retry({ target, key, skip: false })
-    const waiting = yield* Effect.forEach(events, (event) => look(course, job, event), { concurrency: readsAtATime })
+    const waiting = yield* Effect.forEach(events, (event, i) => look(course, job, event, found[i + 1]), {
+      concurrency: readsAtATime
+    })
     const drained = yield* job.drain(desk, key, waiting)
     if (drained._tag === "Gone") return false
     const { count, failed } = drained

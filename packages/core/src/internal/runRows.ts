@@ -83,13 +83,15 @@ const drain = (definition: Definition, codec: rowCodec.Codec): Job<never>["drain
     const { rows: store, target } = desk.course
     const unreadable = waiting.findIndex(({ cause }) => cause !== undefined)
     const readable = unreadable < 0 ? waiting : waiting.slice(0, unreadable)
-    const items = readable.flatMap(({ item }) => item === undefined ? [] : [{ item, key }])
+    const items = readable.flatMap(({ items }) => items.map((item) => ({ item, key })))
     const { rows } = yield* store.load(target, [key])
     const { park, rows: writes } = fold(parking, codec, items, { rows, parked: [] }, yield* DateTime.now)
     const [first] = park
     const failed = first === undefined
       ? unreadable
-      : waiting.findIndex(({ parked }) => parked.position === first.position && parked.index === first.index)
+      : waiting.findIndex(({ items }) =>
+        items.some(({ index, stored }) => stored.position === first.position && index === first.index)
+      )
     const count = failed < 0 ? waiting.length : failed
     desk.kept.delete(key)
     const committed = yield* desk.commit({
@@ -119,7 +121,7 @@ export const make = (
   return {
     target: targetOf(definition),
     mode,
-    reader: upcaster.reader({ aggregates, events: definition.events }),
+    reader: upcaster.reader({ name: definition.name, aggregates, events: definition.events }),
     keyed: definition.key,
     indexes: Object.values(definition.indexes).map(rowCodec.declarationOf),
     rows: true,

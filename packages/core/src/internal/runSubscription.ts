@@ -75,13 +75,10 @@ const drain = <R>(handled: Handled<R>): Job<R>["drain"] =>
       desk.commit({ to: desk.position, unpark: waiting.slice(0, count).map(({ parked }) => parked) })
     )
     const handle = Effect.gen(function*() {
-      for (const { cause, item, parked: { attempts } } of waiting) {
+      for (const { cause, items, parked: { attempts } } of waiting) {
         if (!(yield* desk.held)) return false
-        failed = cause !== undefined
-          ? { attempts: attempts + 1, cause }
-          : item === undefined
-          ? undefined
-          : yield* deliver(handled, { item, key }, attempts + 1)
+        failed = cause === undefined ? undefined : { attempts: attempts + 1, cause }
+        for (const item of items) failed ??= yield* deliver(handled, { item, key }, attempts + 1)
         if (failed !== undefined) return true
         count++
       }
@@ -99,7 +96,7 @@ export const make = <R>(
 ): Job<R> => ({
   target: { kind: "subscription", name: handled.name, revision: 1 },
   mode: "async",
-  reader: upcaster.reader({ aggregates, events: handled.events }),
+  reader: upcaster.reader({ name: handled.name, aggregates, events: handled.events }),
   keyed: handled.key,
   indexes: [],
   rows: false,

@@ -56,6 +56,7 @@ export interface Local {
   readonly definition: Definition
   readonly store: EventStore["Service"]
   readonly reader: Reader<Tagged>
+  readonly upcaster: Upcaster["Service"]
   readonly tags: ReadonlyMap<string, Event.Any>
   readonly stream: (tenant: string, id: string) => StreamName.StreamName
   readonly instances: Map<string, Instance>
@@ -70,7 +71,8 @@ export const makeLocal = (
   return {
     definition,
     store,
-    reader: upcaster.reader({ aggregates: [definition.name], events: definition.events }),
+    reader: upcaster.reader({ name: definition.name, aggregates: [definition.name], events: definition.events }),
+    upcaster,
     tags: new Map(definition.events.map((event) => [event.tag, event])),
     stream: (tenant, id) => ({ tenant, category, id }),
     instances: new Map()

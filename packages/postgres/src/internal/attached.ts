@@ -49,6 +49,14 @@ export class Attached {
     return Array.from(this.members)
   }
 
+  /** Tells all of events that were written without them. */
+  missed(last: number): void {
+    for (const member of this.members) {
+      member.behind = true
+      member.inline.missed(last)
+    }
+  }
+
   /** Brings those to the head that are behind. To be run by who holds no connection. */
   readonly catchUp: Effect.Effect<void> = Effect.suspend(() => {
     const behind = this.all.filter((member) => member.behind)
@@ -72,15 +80,23 @@ const orUndefined = <A>(get: () => A | undefined): A | undefined => {
   }
 }
 
-/** The parts of a batch that can be folded before it is stored. */
+/**
+ * The parts of a batch that can be folded before it is stored. Where a program has two layers of one projection, one of
+ * them rides: the rows of the other are the same, and would be written twice.
+ */
 export const prepare = (
   members: ReadonlyArray<Member>,
   commits: ReadonlyArray<Commit.Encoded>
-): ReadonlyArray<Prepared> =>
-  members.flatMap((member) => {
-    const prepared = orUndefined(() => member.inline.prepare(commits))
-    return prepared === undefined ? [] : [{ member, prepared }]
-  })
+): ReadonlyArray<Prepared> => {
+  const parts = new Map<string, Prepared>()
+  for (const member of members) {
+    const { name, revision } = member.inline.target
+    const target = `${name}/${revision}`
+    const prepared = parts.has(target) ? undefined : orUndefined(() => member.inline.prepare(commits))
+    if (prepared !== undefined) parts.set(target, { member, prepared })
+  }
+  return Array.from(parts.values())
+}
 
 export const fold = (
   { prepared }: Prepared,
