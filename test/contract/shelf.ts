@@ -2,16 +2,24 @@
  * Puts every wrong store of the shelves under its contract, and says which case kills it. The exit code is 1 when one is
  * left alive, or when the store in memory, which all of them are made of, fails a case.
  */
-import { Effect } from "effect"
-import { type Case, eventCases, judge, rowCases, soundCases } from "./judge.ts"
+import { Effect, type Layer } from "effect"
+import { type Any, type Case, eventCases, judge, programCases, rowCases, soundCases } from "./judge.ts"
+import { wrongProgramStores } from "./wrongProgramStores.ts"
 import { wrongRowStores } from "./wrongRowStores.ts"
 import { wrongStores } from "./wrongStores.ts"
 
-const shelve = Effect.fnUntraced(function*(
+/** A wrong store of any kind. */
+interface Wrong<R> {
+  readonly name: string
+  readonly reference?: string
+  readonly layer: Layer.Layer<R>
+}
+
+const shelve = Effect.fnUntraced(function*<R extends Any>(
   shelf: string,
   kind: string,
-  stores: typeof wrongRowStores,
-  cases: ReadonlyArray<Case>
+  stores: ReadonlyArray<Wrong<R>>,
+  cases: ReadonlyArray<Case<R>>
 ) {
   const sound = yield* soundCases(cases)
   const unsound = cases.filter((one) => !sound.includes(one))
@@ -37,7 +45,8 @@ const shelve = Effect.fnUntraced(function*(
 const program = Effect.gen(function*() {
   const events = yield* shelve("shelf", "store", wrongStores, eventCases)
   const rows = yield* shelve("row shelf", "row store", wrongRowStores, rowCases)
-  return events && rows
+  const programs = yield* shelve("program shelf", "program store", wrongProgramStores, programCases)
+  return events && rows && programs
 })
 
 process.exitCode = await Effect.runPromise(program) ? 0 : 1

@@ -75,6 +75,23 @@ describe("data directory", () => {
       expect(findings).toEqual([])
     })), 60_000)
 
+  it.live("is not made without leave to migrate", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const missing = path.join(yield* directory, "missing")
+      const empty = path.join(yield* directory, "empty")
+      fs.mkdirSync(empty)
+      for (const dataDir of [missing, empty]) {
+        const error = yield* Effect.flip(Effect.scoped(Layer.build(Embedded.layer({ dataDir, migrate: false }))))
+        expect(error.reason).toMatchObject({
+          what: `data directory ${dataDir}`,
+          expected: "one of an embedded store",
+          actual: "none, and no leave to migrate"
+        })
+      }
+      expect(fs.existsSync(missing)).toBe(false)
+      expect(fs.readdirSync(empty)).toEqual([])
+    })))
+
   it.live("is refused when it is a file", () =>
     Effect.scoped(Effect.gen(function*() {
       const file = path.join(yield* directory, "file")

@@ -10,7 +10,8 @@ import * as TestServer from "../support/TestServer.ts"
 /** Never changed, only added to: what is released has run on somebody's database. */
 const frozen: Readonly<Record<number, string>> = {
   1: "ca61d805d6e644b3a7dfecd4f5631c9e02e1f1642d153f12d9c2c1754bc227b7",
-  2: "67d90db78423ce1309dba484a0407e2107eb6d09bd508fa34931d4dbca457544"
+  2: "67d90db78423ce1309dba484a0407e2107eb6d09bd508fa34931d4dbca457544",
+  3: "95a3e65172a6eafb471fef683f468ff0325183497ca908ac0fe8029d559e3d3c"
 }
 
 const pool = (url: string) => PgClient.layer({ url: Redacted.make(url), maxConnections: 2 })
@@ -82,6 +83,106 @@ describe.skipIf(TestServer.skipped !== undefined)("migrating", () => {
         Effect.provide(Postgres.layerPool({ url: Redacted.make(url) }))
       )
       expect(again).toEqual([])
+    })))
+
+  /** A store as a program left it that knew so many migrations, with an event in it. */
+  const makeAt = (url: string, last: number) =>
+    Effect.scoped(
+      Effect.gen(function*() {
+        const sql = yield* PgClient.PgClient
+        yield* sql.unsafe("CREATE SCHEMA varve")
+        for (const { number, statements } of migrations) {
+          if (number > last) break
+          for (const statement of statements("\"varve\"")) yield* sql.unsafe(statement)
+          yield* sql`UPDATE varve.meta SET schema = ${number}`
+        }
+        yield* sql`INSERT INTO varve.events SELECT 1, now(), now(), gen_random_uuid(), 1, 0, 1, '', 'Account', '1', 'Opened',
+          '{"old": true}', '{}'`
+      }).pipe(Effect.provide(pool(url)))
+    )
+
+  const withAdmin = <A, E>(
+    url: string,
+    options: Postgres.Options,
+    use: (admin: StoreAdmin.StoreAdmin["Service"], store: EventStore.EventStore["Service"]) => Effect.Effect<A, E>
+  ) =>
+    Effect.gen(function*() {
+      return yield* use(yield* StoreAdmin.StoreAdmin, yield* EventStore.EventStore)
+    }).pipe(Effect.provide(Postgres.layerPool({ url: Redacted.make(url), maxConnections: 2, ...options })))
+
+  const append = (store: EventStore.EventStore["Service"]) =>
+    store.append({
+      writes: [{
+        stream: { tenant: "", category: "Account", id: "1" },
+        expected: "any",
+        events: [{ type: "Opened", revision: 1, payload: { old: false } }]
+      }]
+    })
+
+  const left = migrations.slice(2).map(({ name, number }) => ({ name, number }))
+
+  it.live("upgrades a store of schema 2, and programs of schema 2 go on", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const url = yield* TestServer.database
+      yield* makeAt(url, 2)
+      const refused = yield* Effect.flip(open(url, { migrate: false }))
+      expect(refused.message).toBe(
+        `schema "varve": expected migration ${migrations.length}, got migration 2, and no leave to migrate`
+      )
+      yield* withAdmin(url, {}, (admin, store) =>
+        Effect.gen(function*() {
+          expect(yield* admin.status).toMatchObject({ schema: migrations.length, pending: [], head: 1 })
+          yield* append(store)
+          const { events } = yield* store.readPage({})
+          expect(events.map(({ payload }) => payload)).toEqual([{ old: true }, { old: false }])
+          expect(yield* admin.verify).toEqual([])
+        }))
+      const [row] = yield* PgClient.PgClient.use((sql) => sql`SELECT min_program FROM varve.meta`).pipe(
+        Effect.provide(pool(url))
+      )
+      expect(row).toEqual({ min_program: 1 })
+    })))
+
+  it.live("opens a store that is behind as it is, to be migrated by hand", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const url = yield* TestServer.database
+      yield* makeAt(url, 2)
+      yield* withAdmin(url, { migrate: "manual" }, (admin) =>
+        Effect.gen(function*() {
+          const before = yield* admin.status
+          expect(before).toMatchObject({ schema: 2, programSchema: migrations.length, pending: left, head: 1 })
+          expect(yield* admin.migrate).toEqual(left)
+          expect(before.applied.map(({ number }) => number)).toEqual([1, 2])
+          const applied = [...before.applied, ...left]
+          expect(yield* admin.status).toEqual({ ...before, schema: migrations.length, applied, pending: [] })
+          expect(yield* admin.migrate).toEqual([])
+        }))
+    })))
+
+  it.live("opens a database without a store, to be migrated by hand", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const url = yield* TestServer.database
+      yield* withAdmin(url, { migrate: "manual" }, (admin, store) =>
+        Effect.gen(function*() {
+          const all = migrations.map(({ name, number }) => ({ name, number }))
+          expect(yield* admin.status).toMatchObject({ storeId: "", schema: 0, pending: all, head: 0 })
+          expect((yield* Effect.flip(append(store))).reason._tag).toBe("Refused")
+          expect((yield* Effect.flip(admin.inventory)).reason._tag).toBe("Refused")
+          expect(yield* admin.migrate).toEqual(all)
+          const { storeId } = yield* admin.status
+          expect(storeId).toMatch(/^[0-9a-f-]{36}$/)
+          // What is there now is a store like any other.
+          expect((yield* append(store)).storeId).toBe(storeId)
+        }))
+    })))
+
+  it.live("refuses by hand, too, a database that asks for a newer program", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const url = yield* TestServer.database
+      yield* open(url)
+      yield* alter(url, 99)
+      const error = yield* Effect.flip(open(url, { migrate: "manual" }))
+      expect(error.reason).toMatchObject({ _tag: "Refused", expected: "a program that knows migration 99" })
     })))
 
   const alter = (url: string, minProgram: number) =>

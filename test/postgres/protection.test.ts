@@ -106,8 +106,64 @@ const suite = (provide: <A, E>(self: Effect.Effect<A, E, TestServer.Provides>) =
         { what: "place in its commit of the event at position 4", expected: "0", actual: "1" },
         { what: "version after 2 of Account/1", expected: "3", actual: "4" }
       ])
+      yield* unprotected(
+        sql`UPDATE varve.events SET recorded_at = recorded_at + interval '1 second' WHERE position = 10`
+      )
+      expect(yield* verify).toContainEqual({
+        what: "recordedAt of the event at position 10",
+        expected: expect.stringMatching(/^that of its commit, /),
+        actual: expect.any(String)
+      })
+      yield* unprotected(
+        sql`UPDATE varve.events SET recorded_at = recorded_at - interval '1 second' WHERE position = 10`
+      )
       yield* unprotected(sql`UPDATE varve.events SET version = version + 1000 WHERE position > 4`)
       expect((yield* verify).at(-1)).toEqual({ what: "version after 4 of Account/1", expected: "5", actual: "1005" })
+    })))
+
+  it.effect("verification finds order that is wrong, and indexes that are gone", () =>
+    provide(Effect.gen(function*() {
+      const sql = yield* PgClient.PgClient
+      const { verify } = yield* StoreAdmin.StoreAdmin
+      const store = yield* EventStore.EventStore
+      const tenants = { ...stream, tenant: "acme" }
+      yield* written
+      yield* store.append({ writes: [{ stream: tenants, expected: 0, events }] })
+      // Versions 1 and 2 change places.
+      yield* unprotected(Effect.gen(function*() {
+        yield* sql`UPDATE varve.events SET version = 9 WHERE position = 3`
+        yield* sql`UPDATE varve.events SET version = 1 WHERE position = 4`
+        yield* sql`UPDATE varve.events SET version = 2 WHERE position = 3`
+      }))
+      expect(yield* verify).toEqual([
+        { what: "position of version 2 of Account/1@acme", expected: "above 4", actual: "3" }
+      ])
+      yield* unprotected(sql`UPDATE varve.events SET payload = 'null' WHERE position = 1`)
+      expect((yield* verify).slice(1)).toEqual([
+        {
+          what: "payload of the event at position 1",
+          expected: "an object, or nothing where it was erased",
+          actual: "null"
+        }
+      ])
+      yield* sql`DROP INDEX varve.events_commit`
+      yield* sql`ALTER TABLE varve.events DROP CONSTRAINT events_stream`
+      expect((yield* verify).slice(2)).toEqual([
+        { what: "index events_commit on the events", expected: "unique and valid", actual: "missing" },
+        { what: "index events_stream on the events", expected: "unique and valid", actual: "missing" }
+      ])
+    })))
+
+  it.effect("verification ends after a hundred findings", () =>
+    provide(Effect.gen(function*() {
+      const sql = yield* PgClient.PgClient
+      const { verify } = yield* StoreAdmin.StoreAdmin
+      yield* written
+      yield* unprotected(
+        sql`INSERT INTO varve.events SELECT g * 2 + 10, now(), now(), gen_random_uuid(), 1, 0, 1, '', 'Account',
+          'many' || g, 'Opened', '{}', '{}' FROM generate_series(1, 300) g`
+      )
+      expect(yield* verify).toHaveLength(100)
     })))
 }
 

@@ -8,7 +8,7 @@
  * ```
  */
 import { PgClient } from "@effect/sql-pg"
-import { EventStore, RowStore, StoreAdmin } from "@varve/core"
+import { EventStore, ProgramStore, RowStore, StoreAdmin } from "@varve/core"
 import { Embedded, Postgres } from "@varve/postgres"
 import { Context, Effect, Layer, ManagedRuntime, Redacted, type Scope } from "effect"
 import type { SqlClient } from "effect/sql"
@@ -26,6 +26,7 @@ export const serverUrl: string = "url" in provided ? provided.url : ""
 /** What every store layer for tests provides. */
 export type Provides =
   | EventStore.EventStore
+  | ProgramStore.ProgramStore
   | RowStore.RowStore
   | StoreAdmin.StoreAdmin
   | PgClient.PgClient

@@ -3,10 +3,11 @@
  *
  * @since 0.1.0
  */
+import type * as Arr from "effect/Array"
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { EventStoreError } from "./EventStoreError.ts"
-import type { Position } from "./StoredEvent.ts"
+import type { Position, StoredEvent } from "./StoredEvent.ts"
 import type { StreamName } from "./StreamName.ts"
 
 /**
@@ -16,7 +17,7 @@ import type { StreamName } from "./StreamName.ts"
  * @since 0.1.0
  */
 export interface Status {
-  /** Made with the store, kept by its backups and their copies. Receipts bear it. */
+  /** Made with the store, kept by its backups and their copies. Receipts bear it. `""` where no store has been made yet. */
   readonly storeId: string
   /** What keeps the events: `memory`, or the name and release of a database. */
   readonly engine: string
@@ -24,7 +25,29 @@ export interface Status {
   readonly schema: number
   /** Number of the last migration that this program knows. */
   readonly programSchema: number
+  /** The migrations that the store has seen, of those that this program knows. */
+  readonly applied: ReadonlyArray<Migration>
+  /** The migrations that `migrate` would apply. */
+  readonly pending: ReadonlyArray<Migration>
   readonly head: Position
+}
+
+/**
+ * The events of one type and revision in one category: how many, and where.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Inventory {
+  readonly category: string
+  readonly type: string
+  readonly revision: number
+  readonly events: number
+  /** How many of them have lost their payload for good. */
+  readonly erased: number
+  /** Positions of the first and the last of them. */
+  readonly first: Position
+  readonly last: Position
 }
 
 /**
@@ -76,4 +99,15 @@ export class StoreAdmin extends Context.Service<StoreAdmin, {
     readonly from: number
     readonly to: number
   }) => Effect.Effect<number, EventStoreError>
+  /** Reads the whole store and tells which events are in it, in the order of category, type and revision. */
+  readonly inventory: Effect.Effect<ReadonlyArray<Inventory>, EventStoreError>
+  /**
+   * Writes events as they are: ids, positions, versions, times and circumstances, payloads that were erased included. For
+   * copies of a store. All or nothing, and `Refused` unless they continue the store: whole commits, the first event at
+   * the position after the head, positions and versions without gaps, times of recording that do not go back, commit ids
+   * that are new. At most `Limits.eventsPerRestore` events and `Limits.bytesPerRestore`. Tells the new head. Projections
+   * that ride with appends are left behind until they are caught up. An `OutcomeUnknown` bears the first commit's id: the
+   * head tells whether all of them are there or none.
+   */
+  readonly restore: (events: Arr.NonEmptyReadonlyArray<StoredEvent>) => Effect.Effect<Position, EventStoreError>
 }>()("@varve/core/StoreAdmin") {}

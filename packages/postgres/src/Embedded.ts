@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as PgClient from "@effect/sql-pg/PgClient"
-import type { EventStore, EventStoreError, RowStore, StoreAdmin } from "@varve/core"
+import type { EventStore, EventStoreError, ProgramStore, RowStore, StoreAdmin } from "@varve/core"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -20,7 +20,10 @@ import * as Postgres from "./Postgres.ts"
  * @since 0.1.0
  */
 export interface Options extends Postgres.Options {
-  /** A directory, made when it is missing; in memory unless told. One process has it open at a time. */
+  /**
+   * A directory, made when it is missing, unless `migrate` is false; in memory unless told. One process has it open at a
+   * time.
+   */
   readonly dataDir?: string | undefined
 }
 
@@ -29,7 +32,7 @@ const makeClient = (options: Options): Layer.Layer<
   EventStoreError.EventStoreError
 > =>
   PgClient.layerFrom(Effect.gen(function*() {
-    const db = yield* PGlite.make(options.dataDir)
+    const db = yield* PGlite.make(options.dataDir, options.migrate !== false)
     return yield* Effect.mapError(
       PgClient.make({
         username: "postgres",
@@ -67,6 +70,11 @@ const makeClient = (options: Options): Layer.Layer<
 export const layer = (
   options?: Options
 ): Layer.Layer<
-  EventStore.EventStore | StoreAdmin.StoreAdmin | RowStore.RowStore | PgClient.PgClient | SqlClient.SqlClient,
+  | EventStore.EventStore
+  | StoreAdmin.StoreAdmin
+  | RowStore.RowStore
+  | ProgramStore.ProgramStore
+  | PgClient.PgClient
+  | SqlClient.SqlClient,
   EventStoreError.EventStoreError
 > => Postgres.layer(options).pipe(Layer.provideMerge(makeClient(options ?? {})))

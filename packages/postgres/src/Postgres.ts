@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as PgClient from "@effect/sql-pg/PgClient"
-import { type EventStore, EventStoreError, type RowStore, type StoreAdmin } from "@varve/core"
+import { type EventStore, EventStoreError, type ProgramStore, type RowStore, type StoreAdmin } from "@varve/core"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -52,7 +52,7 @@ export interface PoolConfig extends PgClient.PgPoolConfig, Options {}
 export const layer = (
   options?: Options
 ): Layer.Layer<
-  EventStore.EventStore | StoreAdmin.StoreAdmin | RowStore.RowStore,
+  EventStore.EventStore | StoreAdmin.StoreAdmin | RowStore.RowStore | ProgramStore.ProgramStore,
   EventStoreError.EventStoreError,
   PgClient.PgClient
 > => Layer.effectContext(Effect.flatMap(PgClient.PgClient, (client) => open.open(client, options ?? {})))
@@ -70,7 +70,12 @@ export const layer = (
 export const layerPool = (
   config: PoolConfig
 ): Layer.Layer<
-  EventStore.EventStore | StoreAdmin.StoreAdmin | RowStore.RowStore | PgClient.PgClient | SqlClient.SqlClient,
+  | EventStore.EventStore
+  | StoreAdmin.StoreAdmin
+  | RowStore.RowStore
+  | ProgramStore.ProgramStore
+  | PgClient.PgClient
+  | SqlClient.SqlClient,
   EventStoreError.EventStoreError
 > => {
   const client = PgClient.layer({ applicationName: "varve", connectTimeout: Duration.seconds(5), ...config })

@@ -8,32 +8,12 @@ import * as CommitId from "../CommitId.ts"
 import { Conflict, EventStoreError, Refused } from "../EventStoreError.ts"
 import * as Limits from "../Limits.ts"
 import * as Page from "../Page.ts"
-import type { Finding, Status } from "../StoreAdmin.ts"
 import * as StoredEvent from "../StoredEvent.ts"
 import * as StreamName from "../StreamName.ts"
 import * as check from "./check.ts"
+import * as memoryAdmin from "./memoryAdmin.ts"
+import { Log, type Row, type Stored, storedEvent } from "./memoryLog.ts"
 import * as memoryRows from "./memoryRows.ts"
-
-/** An event as it is kept: the payload as text, so that nobody's later change to a value reaches it. */
-interface Row {
-  readonly commit: Stored
-  readonly index: number
-  readonly stream: StreamName.StreamName
-  readonly key: string
-  readonly version: number
-  readonly position: number
-  readonly event: Commit.EncodedEvent
-  erased: boolean
-}
-
-/** A commit as it is kept. */
-interface Stored {
-  readonly id: CommitId.CommitId
-  readonly fingerprint: string | undefined
-  readonly metadata: string
-  readonly recordedAt: number
-  readonly rows: ReadonlyArray<Row>
-}
 
 const matches = ({ categories, sources, stream, tenant, types }: Page.Filter): (row: Row) => boolean => {
   const pairs = sources && new Set(sources.map(({ category, type }) => `${category}/${type}`))
@@ -47,22 +27,6 @@ const matches = ({ categories, sources, stream, tenant, types }: Page.Filter): (
     && (key === undefined || row.key === key)
     && (tenant === undefined || row.stream.tenant === tenant)
 }
-
-const storedEvent = ({ commit, erased, event, index, position, stream, version }: Row): StoredEvent.StoredEvent => ({
-  id: StoredEvent.id(commit.id, index),
-  commitId: commit.id,
-  commitIndex: index,
-  stream,
-  version,
-  position: StoredEvent.position(position),
-  type: event.type,
-  revision: event.revision,
-  payload: erased ? null : StoredEvent.parseJson(event.payload),
-  // Encoded from metadata.
-  metadata: StoredEvent.parseJson(commit.metadata) as StoredEvent.EventMetadata,
-  occurredAt: DateTime.makeUnsafe(event.occurredAt ?? commit.recordedAt),
-  recordedAt: DateTime.makeUnsafe(commit.recordedAt)
-})
 
 /** Whether a commit that comes again is the one that was stored. What was erased since counts as equal. */
 const isSame = (stored: Stored, commit: Commit.Encoded): boolean =>
@@ -91,12 +55,9 @@ const isBy = (row: Row | undefined, id: CommitId.CommitId): boolean =>
 
 export const make = Effect.gen(function*() {
   const storeId = CommitId.generateUnsafe()
-  const log: Array<Row> = []
-  const streams = new Map<string, Array<Row>>()
-  const commits = new Map<CommitId.CommitId, Stored>()
+  const log = new Log()
   const wakeUps = yield* PubSub.sliding<void>(1)
-  let lastRecordedAt = 0
-  const rowsOf = yield* memoryRows.make(storeId, () => log.length)
+  const rowsOf = yield* memoryRows.make(storeId, () => log.rows.length)
 
   const receiptOf = (stored: Stored, replayed: boolean): Commit.Receipt => {
     const entries = new Map<string, Commit.StreamReceipt>()
@@ -116,7 +77,7 @@ export const make = Effect.gen(function*() {
   }
 
   const conflictOf = (entry: Commit.EncodedStream): Conflict | undefined => {
-    const rows = streams.get(entry.key) ?? []
+    const rows = log.streams.get(entry.key) ?? []
     const actual = rows.length
     const holds = (expected: Commit.Expected): boolean =>
       typeof expected === "object"
@@ -126,30 +87,13 @@ export const make = Effect.gen(function*() {
     return expected === undefined ? undefined : new Conflict({ stream: entry.stream, expected, actual })
   }
 
-  const store = (commit: Commit.Encoded, now: number): Stored => {
+  const store = ({ events, fingerprint, id, metadata, streams }: Commit.Encoded, now: number): Stored => {
     // Time of recording never goes back along positions, whatever the clock does.
-    lastRecordedAt = Math.max(lastRecordedAt, now)
+    log.recordedAt = Math.max(log.recordedAt, now)
     const rows: Array<Row> = []
-    const { fingerprint, id, metadata } = commit
-    const stored: Stored = { id, fingerprint, metadata, recordedAt: lastRecordedAt, rows }
-    commit.events.forEach((event, index) => {
-      const { key, stream } = commit.streams[event.slot]!
-      const ofStream = streams.get(key) ?? []
-      const row: Row = {
-        commit: stored,
-        index,
-        stream,
-        key,
-        version: ofStream.length + 1,
-        position: log.length + 1,
-        event,
-        erased: false
-      }
-      if (ofStream.push(row) === 1) streams.set(key, ofStream)
-      log.push(row)
-      rows.push(row)
-    })
-    commits.set(id, stored)
+    const stored: Stored = { id, fingerprint, metadata, recordedAt: log.recordedAt, rows }
+    for (const event of events) log.push(stored, rows, streams[event.slot]!, event, false)
+    log.commits.set(id, stored)
     return stored
   }
 
@@ -159,7 +103,7 @@ export const make = Effect.gen(function*() {
     yield* rowsOf.beforeAppend
     const now = (yield* DateTime.now).epochMilliseconds
     // From here to the end nothing yields: that makes it a transaction.
-    const known = commits.get(commit.id)
+    const known = log.commits.get(commit.id)
     if (known !== undefined) {
       if (isSame(known, commit)) return receiptOf(known, true)
       return yield* refuse("append")(differs(commit.id))
@@ -179,22 +123,22 @@ export const make = Effect.gen(function*() {
     if (range instanceof Refused) return yield* refuse("read")(range)
     const { backward, limit } = range
     const step = backward ? -1 : 1
-    const start = backward ? Math.min(range.after - 1, log.length) : range.after + 1
-    const end = backward ? Math.max(range.until, 1) : Math.min(range.until, log.length)
+    const start = backward ? Math.min(range.after - 1, log.rows.length) : range.after + 1
+    const end = backward ? Math.max(range.until, 1) : Math.min(range.until, log.rows.length)
     const left = (position: number): number => backward ? position - end + 1 : end - position + 1
     const fits = matches(request.filter ?? {})
     const events: Array<StoredEvent.StoredEvent> = []
     let position = start
     let examined = 0
     for (; left(position) > 0; position += step) {
-      const row = log[position - 1]!
+      const row = log.rows[position - 1]!
       const startsCommit = backward ? row.index === row.commit.rows.length - 1 : row.index === 0
       if (startsCommit && (events.length >= limit || examined >= Limits.positionsPerPage)) break
       examined++
       if (fits(row)) events.push(storedEvent(row))
     }
     const scannedTo = StoredEvent.position(
-      examined === 0 ? nothingFrom(range, log.length) : position - step
+      examined === 0 ? nothingFrom(range, log.rows.length) : position - step
     )
     return { events, scannedTo, atHead: left(position) <= 0 }
   })
@@ -202,7 +146,7 @@ export const make = Effect.gen(function*() {
   const readStreamPage = Effect.fnUntraced(function*(request: Page.StreamRequest) {
     const range = Page.streamRange(request)
     if (range instanceof Refused) return yield* refuse("read")(range)
-    const rows = streams.get(StreamName.format(request.stream)) ?? []
+    const rows = log.streams.get(StreamName.format(request.stream)) ?? []
     const found = range.backward
       ? rows.slice(Math.max(range.until - 1, 0), Math.max(range.after - 1, 0)).reverse()
       : rows.slice(range.after, range.until)
@@ -212,26 +156,13 @@ export const make = Effect.gen(function*() {
   const findCommit = Effect.fnUntraced(function*(id: CommitId.CommitId, fingerprint?: string) {
     const wrong = check.commitId("commit id", id)
     if (wrong !== undefined) return yield* refuse("findCommit")(wrong)
-    const stored = commits.get(id)
+    const stored = log.commits.get(id)
     if (stored === undefined) return Option.none<Commit.Receipt>()
     if (fingerprint !== undefined && stored.fingerprint !== fingerprint) return yield* refuse("findCommit")(differs(id))
     return Option.some(receiptOf(stored, true))
   })
 
-  const erase = Effect.fnUntraced(function*({ from, stream, to }: {
-    readonly stream: StreamName.StreamName
-    readonly from: number
-    readonly to: number
-  }) {
-    const wrong = check.stream(stream) ?? check.int("first version to erase", from, 1, Number.MAX_SAFE_INTEGER)
-      ?? check.int("last version to erase", to, 0, Number.MAX_SAFE_INTEGER)
-    if (wrong !== undefined) return yield* refuse("admin")(wrong)
-    const rows = (streams.get(StreamName.format(stream)) ?? []).slice(from - 1, to).filter((row) => !row.erased)
-    for (const row of rows) row.erased = true
-    return rows.length
-  })
-
-  const head = Effect.sync(() => StoredEvent.position(log.length))
+  const head = Effect.sync(() => StoredEvent.position(log.rows.length))
   return {
     rows: rowsOf.service,
     store: {
@@ -243,18 +174,9 @@ export const make = Effect.gen(function*() {
       enlisted: Effect.succeed(false),
       wakeUps: Stream.fromPubSub(wakeUps)
     },
-    admin: {
-      status: Effect.sync((): Status => ({
-        storeId,
-        engine: "memory",
-        schema: 0,
-        programSchema: 0,
-        head: StoredEvent.position(log.length)
-      })),
-      migrate: Effect.succeed([]),
-      // Nothing but `append` reaches the arrays, which number the events as they come.
-      verify: Effect.succeed<ReadonlyArray<Finding>>([]),
-      erase
-    }
+    admin: memoryAdmin.make(storeId, log, (head) => {
+      rowsOf.missed(head)
+      PubSub.publishUnsafe(wakeUps, undefined)
+    })
   }
 })

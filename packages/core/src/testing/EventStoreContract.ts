@@ -19,6 +19,7 @@ import * as pageCases from "./internal/pageCases.ts"
 import * as raceCases from "./internal/raceCases.ts"
 import * as readerCases from "./internal/readerCases.ts"
 import * as receiptCases from "./internal/receiptCases.ts"
+import * as restoreCases from "./internal/restoreCases.ts"
 import * as roundTripCases from "./internal/roundTripCases.ts"
 import * as streamPageCases from "./internal/streamPageCases.ts"
 
@@ -100,7 +101,8 @@ const definitions: ReadonlyArray<Definition> = [
   ...streamPageCases.cases,
   ...readerCases.cases,
   ...interruptionCases.cases,
-  ...adminCases.cases
+  ...adminCases.cases,
+  ...restoreCases.cases
 ]
 
 /**

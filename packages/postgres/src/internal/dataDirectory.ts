@@ -100,13 +100,18 @@ const make = (directory: string): void => {
   }
 }
 
-/** Fails unless the directory is missing, empty, or one that an embedded store has made. Changes nothing. */
-const check = (directory: string): EventStoreError.EventStoreError | undefined => {
+/**
+ * Fails unless the directory is one that an embedded store has made or, where it may be made, is missing or empty. Changes
+ * nothing.
+ */
+const check = (directory: string, mayMake: boolean): EventStoreError.EventStoreError | undefined => {
   const stat = fs.statSync(directory, { throwIfNoEntry: false })
-  if (stat === undefined) return undefined
+  const none = () => refused(directory, "one of an embedded store", "none, and no leave to migrate")
+  if (stat === undefined) return mayMake ? undefined : none()
   if (!stat.isDirectory()) return refused(directory, "a directory", "a file")
   const names = fs.readdirSync(directory).filter((name) => !claimPattern.test(name))
-  if (names.length === 0 || names.includes(mark) || names.includes(initialising)) return undefined
+  if (names.includes(mark)) return undefined
+  if (names.length === 0 || names.includes(initialising)) return mayMake ? undefined : none()
   return names.includes("PG_VERSION")
     ? refused(directory, "an empty directory, or one of an embedded store", "one of another PostgreSQL, left as it is")
     : refused(
@@ -151,9 +156,13 @@ const removeRemains = (directory: string): void => {
   }
 }
 
-/** A directory that is this process's until the scope closes. `filled` is to be called when PGlite has made its files. */
+/**
+ * A directory that is this process's until the scope closes. `filled` is to be called when PGlite has made its files.
+ * Without leave to make one, only a directory that was filled before will do.
+ */
 export const acquire = (
-  dataDir: string
+  dataDir: string,
+  mayMake: boolean
 ): Effect.Effect<
   { readonly directory: string; readonly filled: () => void },
   EventStoreError.EventStoreError,
@@ -163,7 +172,7 @@ export const acquire = (
     const directory = path.resolve(dataDir)
     const open = (): string | EventStoreError.EventStoreError => {
       try {
-        const wrong = check(directory)
+        const wrong = check(directory, mayMake)
         if (wrong !== undefined) return wrong
         make(directory)
         const file = claim(directory)

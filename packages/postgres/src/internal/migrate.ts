@@ -5,11 +5,12 @@ import type { Connection } from "effect/sql/SqlConnection"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import { migration as migration1 } from "../migrations/0001.ts"
 import { migration as migration2 } from "../migrations/0002.ts"
+import { migration as migration3 } from "../migrations/0003.ts"
 import type { MigrationSource } from "../migrations/Migration.ts"
 import { currentTransaction, withConnection } from "./connection.ts"
 
 /** All steps, in order. The number of the last one is what this program knows. */
-export const migrations: ReadonlyArray<MigrationSource> = [migration1, migration2]
+export const migrations: ReadonlyArray<MigrationSource> = [migration1, migration2, migration3]
 
 /** Number of the last migration that this program knows. */
 export const programSchema: number = migrations.at(-1)!.number
@@ -73,6 +74,13 @@ const apply = (schema: string, migration: MigrationSource) =>
     return true
   })
 
+/** The steps that a store with this row of `meta` has seen, and those that it has not. */
+export const stepsOf = (meta: Meta | undefined): Pick<StoreAdmin.Status, "applied" | "pending"> => {
+  const seen = meta?.schema ?? 0
+  const steps = migrations.map(({ name, number }) => ({ number, name }))
+  return { applied: steps.slice(0, seen), pending: steps.slice(seen) }
+}
+
 /** Applies what is missing, each step in a transaction of its own, and tells which. */
 export const migrate = (
   client: PgClient.PgClient,
@@ -92,11 +100,17 @@ export const migrate = (
     return applied
   })
 
-/** Brings the schema to what this program knows, if it may, and refuses one that it cannot work with. */
+/** Where there is no store yet. */
+const nothing: Meta = { storeId: "", schema: 0, minProgram: 0 }
+
+/**
+ * Brings the schema to what this program knows, if it may, and refuses one that it cannot work with. `"manual"` takes it
+ * as it is.
+ */
 export const open = (
   client: PgClient.PgClient,
   schema: string,
-  mayMigrate: boolean
+  migrates: boolean | "manual"
 ): Effect.Effect<Meta, EventStoreError.EventStoreError | SqlError> =>
   Effect.gen(function*() {
     const before = yield* readMeta(client, schema)
@@ -105,7 +119,8 @@ export const open = (
       return yield* refused(`schema ${schema}`, expected, `one that knows migration ${programSchema}`)
     }
     if (before !== undefined && before.schema >= programSchema) return before
-    if (!mayMigrate) {
+    if (migrates === "manual") return before ?? nothing
+    if (!migrates) {
       return yield* refused(
         `schema ${schema}`,
         `migration ${programSchema}`,

@@ -14,8 +14,12 @@ import * as Store from "./store.ts"
 export interface Options {
   /** Schema that holds tables and functions: a letter or underscore in lower case, then up to 62 of those or digits. `varve` unless told. */
   readonly schema?: string | undefined
-  /** Whether to create and upgrade the schema when the layer is built. True unless told. */
-  readonly migrate?: boolean | undefined
+  /**
+   * Whether to create and upgrade the schema when the layer is built. True unless told. `false`: a store that is missing
+   * or behind is refused. `"manual"`: it is opened as it is, for `StoreAdmin.status` and `StoreAdmin.migrate`; until those
+   * have brought it up to date, all else fails. One that asks for a newer program is refused in any case.
+   */
+  readonly migrate?: boolean | "manual" | undefined
   /**
    * Whether processes tell each other of new events and of checkpoints that move, over a connection that each keeps for
    * it. It makes `wakeUps` and `moves` emit for what other processes write; without it they poll. Not behind a

@@ -23,6 +23,7 @@ export const bigintOrNull = (value: number | undefined): PgTypes.Parameter =>
 export const intOrNull = (value: number | undefined): PgTypes.Parameter => PgTypes.int4(value ?? null)
 export const float: (value: number) => PgTypes.Parameter = PgTypes.float8
 export const bool: (value: boolean) => PgTypes.Parameter = PgTypes.bool
+export const uuid: (value: string) => PgTypes.Parameter = PgTypes.uuid
 export const text: (value: string) => PgTypes.Parameter = PgTypes.text
 export const textOrNull = (value: string | undefined): PgTypes.Parameter => PgTypes.text(value ?? null)
 

@@ -18,13 +18,14 @@ const load: Effect.Effect<typeof import("@electric-sql/pglite"), EventStoreError
   catch: () => refused("package @electric-sql/pglite", "it is installed", "it cannot be loaded")
 })
 
-/** PGlite in a directory, or in memory, until the scope closes. */
+/** PGlite in a directory, which is made when it may be, or in memory, until the scope closes. */
 export const make = (
-  dataDir: string | undefined
+  dataDir: string | undefined,
+  mayMake: boolean
 ): Effect.Effect<PGlite, EventStoreError.EventStoreError, Scope.Scope> =>
   Effect.gen(function*() {
     const { PGlite } = yield* load
-    const place = dataDir === undefined ? undefined : yield* DataDirectory.acquire(dataDir)
+    const place = dataDir === undefined ? undefined : yield* DataDirectory.acquire(dataDir, mayMake)
     const what = place === undefined ? "embedded database" : `data directory ${place.directory}`
     return yield* Effect.acquireRelease(
       Effect.tryPromise({

@@ -4,7 +4,8 @@ import type * as Duration from "effect/Duration"
 export interface Settings {
   /** Name of the schema, quoted. */
   readonly schema: string
-  readonly storeId: string
+  /** `""` while there is no store: its id comes with the first migration. */
+  storeId: string
   /** How long a batch waits for the lock of the writers. */
   readonly lockTimeout: Duration.Duration
   /** How long a call of the database may take, and how long a commit may wait for its batch. */

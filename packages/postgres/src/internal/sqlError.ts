@@ -70,6 +70,8 @@ const connection = (what: string, error: SqlError): Reason => {
 const unknown = (what: string, state: string | undefined): Reason => {
   if (state === undefined) return unavailable(what, "an answer", "one that could not be read")
   if (state === "3D000") return refused(what, "an existing database", "there is none of this name")
+  // A schema that is missing is no syntax error to the driver.
+  if (state === "3F000") return refused(what, "the tables and functions of Varve", "none (SQLSTATE 3F000)")
   if (state === "25006") return unavailable(what, "a database that takes writes", "it is read-only")
   if (state === "53300") return unavailable(what, "a free connection", "too many connections")
   if (state === "53100") return unavailable(what, "room on its disk", "the disk is full")

@@ -4,39 +4,33 @@ import {
   CommitId,
   EventStore,
   EventStoreError,
-  Page,
+  ProgramStore,
   RowStore,
   StoreAdmin,
-  type StoredEvent,
-  type StreamName
+  type StoredEvent
 } from "@varve/core"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as PubSub from "effect/PubSub"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Admin from "./admin.ts"
 import * as AppendQueue from "./appendQueue.ts"
 import { Attached } from "./attached.ts"
 import { currentTransaction, query } from "./connection.ts"
 import * as Enlist from "./enlist.ts"
-import { mapSqlError, migrate, programSchema, readMeta } from "./migrate.ts"
 import * as Notifications from "./notifications.ts"
 import * as Pages from "./pages.ts"
 import * as parameters from "./parameters.ts"
+import * as Programs from "./programs.ts"
 import * as RowBatches from "./rowBatches.ts"
 import * as RowEntries from "./rowEntries.ts"
 import * as RowReads from "./rowReads.ts"
 import * as Sender from "./sender.ts"
 import type { Settings } from "./settings.ts"
-import { toStoreError } from "./sqlError.ts"
 import { differs, findSql, readCommits } from "./storedCommits.ts"
 import * as StreamPages from "./streamPages.ts"
-import { readFindings, verifySql } from "./verify.ts"
-
-/** How long reading the whole store may take. */
-const verifyTimeout = Duration.hours(1)
 
 const refuse = (
   operation: EventStoreError.EventStoreError["operation"],
@@ -44,16 +38,9 @@ const refuse = (
 ): Effect.Effect<never, EventStoreError.EventStoreError> =>
   Effect.fail(new EventStoreError.EventStoreError({ operation, reason }))
 
-/** `PostgreSQL 18.4`, or `PGlite 0.5.16 (PostgreSQL 18.6)`, from what the server says of itself. */
-const engineOf = (version: string): string => {
-  const postgres = /^PostgreSQL \S+/.exec(version)?.[0] ?? "PostgreSQL"
-  const pglite = /PGlite \S+?(?=\))/.exec(version)?.[0]
-  return pglite === undefined ? postgres : `${pglite} (${postgres})`
-}
-
 const makeStore = (client: PgClient.PgClient, settings: Settings) =>
   Effect.gen(function*() {
-    const { schema, storeId, timeout } = settings
+    const { schema, timeout } = settings
     const wakeUps = yield* PubSub.sliding<void>(1)
     const moves = yield* PubSub.sliding<void>(1)
     const publish = (signals: PubSub.PubSub<void>) =>
@@ -85,7 +72,7 @@ const makeStore = (client: PgClient.PgClient, settings: Settings) =>
         )
       }
       const params = [parameters.uuids([id]), parameters.bool(false)]
-      const stored = readCommits(storeId, yield* query(client, "findCommit", timeout, find, params)).get(id)
+      const stored = readCommits(settings.storeId, yield* query(client, "findCommit", timeout, find, params)).get(id)
       if (stored === undefined) return Option.none<Commit.Receipt>()
       if (fingerprint !== undefined && stored.fingerprint !== fingerprint) {
         return yield* refuse("findCommit", differs(id))
@@ -118,66 +105,29 @@ const makeStore = (client: PgClient.PgClient, settings: Settings) =>
       enlisted: Effect.withFiber((fiber) => Effect.succeed(currentTransaction(client, fiber.context) !== undefined)),
       wakeUps: Stream.fromPubSub(wakeUps)
     })
-    return { store, rows }
+    const admin = Admin.make(client, settings, head("admin"), (head) =>
+      Effect.suspend(() => {
+        attached.missed(head)
+        return written
+      }))
+    return { store, rows, admin }
   })
-
-const makeAdmin = (client: PgClient.PgClient, settings: Settings, store: EventStore.EventStore["Service"]) => {
-  const { schema, storeId, timeout } = settings
-  const failed = toStoreError("admin")
-
-  const status = Effect.gen(function*() {
-    const [row] = yield* query(client, "admin", timeout, "SELECT version()", [])
-    const meta = yield* Effect.mapError(readMeta(client, schema), failed)
-    const head = yield* store.head
-    return { storeId, engine: engineOf(String(row![0])), schema: meta?.schema ?? 0, programSchema, head }
-  })
-
-  const eraseSql = `SELECT ${schema}.erase_1($1, $2, $3, $4, $5)`
-  const erase = Effect.fnUntraced(function*({ from, stream, to }: {
-    readonly stream: StreamName.StreamName
-    readonly from: number
-    readonly to: number
-  }) {
-    const range = Page.streamRange({ stream })
-    if (range instanceof EventStoreError.Refused) return yield* refuse("admin", range)
-    for (const [what, version, least] of [["first", from, 1], ["last", to, 0]] as const) {
-      if (Number.isSafeInteger(version) && version >= least) continue
-      const expected = `a whole number from ${least} to ${Number.MAX_SAFE_INTEGER}`
-      return yield* refuse(
-        "admin",
-        new EventStoreError.Refused({ what: `${what} version to erase`, expected, actual: `${version}` })
-      )
-    }
-    const { int, text, version } = parameters
-    const params = [
-      text(stream.tenant),
-      text(stream.category),
-      text(stream.id),
-      int(version(from)),
-      int(version(to))
-    ]
-    const [row] = yield* query(client, "admin", timeout, eraseSql, params)
-    return Number(row![0])
-  })
-
-  return StoreAdmin.StoreAdmin.of({
-    status,
-    migrate: Effect.mapError(migrate(client, schema), mapSqlError(failed)),
-    verify: Effect.map(query(client, "admin", verifyTimeout, verifySql(schema), []), readFindings),
-    erase
-  })
-}
 
 /** What a store provides. */
-export type Services = EventStore.EventStore | StoreAdmin.StoreAdmin | RowStore.RowStore
+export type Services =
+  | EventStore.EventStore
+  | StoreAdmin.StoreAdmin
+  | RowStore.RowStore
+  | ProgramStore.ProgramStore
 
 /** The services of a store that is open. */
 export const make = (
   client: PgClient.PgClient,
   settings: Settings
 ): Effect.Effect<Context.Context<Services>, never, Scope.Scope> =>
-  Effect.map(makeStore(client, settings), ({ rows, store }) =>
+  Effect.map(makeStore(client, settings), ({ admin, rows, store }) =>
     Context.make(EventStore.EventStore, store).pipe(
-      Context.add(StoreAdmin.StoreAdmin, makeAdmin(client, settings, store)),
-      Context.add(RowStore.RowStore, rows)
+      Context.add(StoreAdmin.StoreAdmin, admin),
+      Context.add(RowStore.RowStore, rows),
+      Context.add(ProgramStore.ProgramStore, Programs.make(client, settings))
     ))

@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import type { StoredEvent } from "../../StoredEvent.ts"
-import { commitOf, define, type Definition, event, type Fixture, numbered, upTo, write } from "./fixture.ts"
+import { commitOf, define, type Definition, event, type Fixture, newId, numbered, upTo, write } from "./fixture.ts"
+import { events, restore } from "./restoring.ts"
 
 const erased = (event: StoredEvent): StoredEvent => ({ ...event, payload: null })
 
@@ -122,6 +123,7 @@ const status = define(
     yield* t.holds("engine", first.engine !== "", "not empty", first.engine)
     yield* t.holds("head", first.head >= receipt.last, `at least ${receipt.last}`, first.head)
     yield* t.equal("schema of the store", first.schema, first.programSchema)
+    yield* t.equal("migrations that are pending", first.pending, [])
     const again = yield* t.append(write(t.stream()))
     const second = yield* t.admin.status
     yield* t.equal("storeId after another append", [again.storeId, second.storeId], [receipt.storeId, receipt.storeId])
@@ -151,6 +153,56 @@ const verified = define(
   })
 )
 
+const inventory = define(
+  "the inventory counts events by category, type and revision",
+  Effect.fnUntraced(function*(t: Fixture) {
+    const [second, first] = [t.stream("a", "", "b"), t.stream("a", t.tenant("acme"), "B")]
+    const types = ["b", "B", "a_b", "aB"] as const
+    for (const type of types) yield* t.append(write(second, "any", [event(type, { n: 1 }, 10), event(type, {}, 2)]))
+    yield* t.append(write(first, 0, numbered(5)), write(second, "any", numbered(3)))
+    yield* t.append(write(second, "any", numbered(4)))
+    yield* restore(t, events([{ id: yield* newId, stream: second, version: 16, payload: null }]))
+    yield* t.admin.erase({ stream: first, from: 2, to: 3 })
+    const own = yield* t.own(t.category("b"), t.category("B"))
+    const all = yield* t.admin.inventory
+    const counted = all.filter(({ category }) => category === t.category("b") || category === t.category("B"))
+    // Bytewise: upper case before underscores before lower case. Numbers by their value.
+    const names = [
+      "B.Happened.1",
+      "b.B.2",
+      "b.B.10",
+      "b.Happened.1",
+      "b.aB.2",
+      "b.aB.10",
+      "b.a_b.2",
+      "b.a_b.10",
+      "b.b.2",
+      "b.b.10"
+    ]
+    yield* t.equal(
+      "types and revisions",
+      counted.map(({ category, revision, type }) => `${category[0]}.${type}.${revision}`),
+      names
+    )
+    for (const entry of counted) {
+      const found = own.filter(({ revision, stream, type }) =>
+        stream.category === entry.category && type === entry.type && revision === entry.revision
+      )
+      yield* t.equal(`inventory of ${entry.type}, revision ${entry.revision}`, entry, {
+        category: entry.category,
+        type: entry.type,
+        revision: entry.revision,
+        events: found.length,
+        erased: found.filter(({ payload }) => payload === null).length,
+        first: found[0]?.position,
+        last: found.at(-1)?.position
+      })
+    }
+    yield* t.equal("events in all", counted.reduce((sum, { events }) => sum + events, 0), own.length)
+  }),
+  "erasure"
+)
+
 /** Erasure, and what the owner of a store asks of it. */
 export const cases: ReadonlyArray<Definition> = [
   erasure,
@@ -160,5 +212,6 @@ export const cases: ReadonlyArray<Definition> = [
   goesOn,
   status,
   migrated,
-  verified
+  verified,
+  inventory
 ]

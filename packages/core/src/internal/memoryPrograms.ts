@@ -1,0 +1,73 @@
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { EventStoreError, Refused } from "../EventStoreError.ts"
+import * as Limits from "../Limits.ts"
+import * as ProgramStore from "../ProgramStore.ts"
+import { type Known, knownOf, placeOf, readableBy } from "./programReads.ts"
+import * as text from "./text.ts"
+
+/** A program as it is kept. */
+interface Kept extends ProgramStore.Program {
+  /** Milliseconds since 1970. */
+  readonly until: number
+  readonly known: Known
+}
+
+const refuse = (reason: Refused) => Effect.fail(new EventStoreError({ operation: "programs", reason }))
+
+const byPlace = (a: ProgramStore.Readable, b: ProgramStore.Readable): number =>
+  text.compare(a.category, b.category) || text.compare(a.type, b.type)
+
+/** Keeps programs in memory. Every method is one synchronous step: a transaction. */
+export const make = (): ProgramStore.ProgramStore["Service"] => {
+  const programs = new Map<string, Kept>()
+  const opened = new Map<string, ProgramStore.Opened>()
+
+  const forgetExpired = (now: DateTime.Utc): void => {
+    for (const { id, until } of programs.values()) {
+      if (until <= now.epochMilliseconds) programs.delete(id)
+    }
+  }
+
+  const enter = (entry: ProgramStore.Entry, now: DateTime.Utc): Refused | ReadonlyArray<ProgramStore.Readable> => {
+    forgetExpired(now)
+    if (!programs.has(entry.id) && programs.size >= Limits.programs) return ProgramStore.tooMany(entry)
+    const known = knownOf(entry.reads)
+    for (const one of Array.from(opened.values()).sort(byPlace)) {
+      const reads = readableBy(known, one)
+      if (reads !== undefined && reads < one.revision) return ProgramStore.beyond(entry, one, reads)
+    }
+    const { expiry, id, name, reads } = entry
+    const until = now.epochMilliseconds + Duration.toMillis(expiry)
+    programs.set(id, { id, name, reads, seenAt: now, until, known })
+    return entry.writes.map((write) => {
+      const { category, type } = write
+      const alive = Array.from(programs.values(), ({ known }) => readableBy(known, write) ?? write.revision)
+      const before = opened.get(placeOf(write))?.revision ?? 0
+      const revision = Math.max(before, Math.min(write.revision, ...alive))
+      if (revision > before) opened.set(placeOf(write), { category, type, revision, by: name, at: now })
+      return { category, type, revision }
+    })
+  }
+
+  return {
+    enter: (entry) =>
+      Effect.flatMap(DateTime.now, (now) => {
+        const wrong = ProgramStore.check(entry)
+        const answer = wrong ?? enter(entry, now)
+        return answer instanceof Refused ? refuse(answer) : Effect.succeed(answer)
+      }),
+    leave: (id) => Effect.sync(() => void programs.delete(id)),
+    programs: Effect.map(DateTime.now, (now) => {
+      forgetExpired(now)
+      return Array.from(programs.values(), ({ id, name, reads, seenAt }) => ({
+        id,
+        name,
+        reads: reads.toSorted(byPlace),
+        seenAt
+      })).sort((a, b) => text.compare(a.name, b.name) || text.compare(a.id, b.id))
+    }),
+    writable: Effect.sync(() => Array.from(opened.values()).sort(byPlace))
+  }
+}

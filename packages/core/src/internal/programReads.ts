@@ -1,0 +1,30 @@
+import type { Readable } from "../ProgramStore.ts"
+
+/** Category to the types that are read there, each with its newest revision. */
+export type Known = ReadonlyMap<string, ReadonlyMap<string, number>>
+
+/** What a program says that it reads, for looking up. */
+export const knownOf = (reads: ReadonlyArray<Readable>): Known => {
+  const known = new Map<string, Map<string, number>>()
+  for (const { category, revision, type } of reads) {
+    known.set(category, (known.get(category) ?? new Map<string, number>()).set(type, revision))
+  }
+  return known
+}
+
+/**
+ * The newest revision of a type in a category that a program can read; `undefined` where it reads neither. A type that
+ * it does not know, in a category that it reads, counts as 0.
+ */
+export const readableBy = (
+  known: Known,
+  { category, type }: Pick<Readable, "category" | "type">
+): number | undefined => {
+  const whole = known.get(category)
+  const named = known.get("")?.get(type)
+  if (whole === undefined) return named
+  return Math.min(whole.get(type) ?? 0, named ?? Number.MAX_SAFE_INTEGER)
+}
+
+/** Names a type in a category. */
+export const placeOf = ({ category, type }: Pick<Readable, "category" | "type">): string => `${category}/${type}`

@@ -1,0 +1,4 @@
+import { Embedded } from "@varve/postgres"
+import { runProgramContract } from "./runProgramContract.ts"
+
+runProgramContract("embedded", Embedded.layer({}))

@@ -1,0 +1,4 @@
+import * as TestServer from "../support/TestServer.ts"
+import { runProgramContract } from "./runProgramContract.ts"
+
+runProgramContract("server", TestServer.layer(), TestServer.skipped)
