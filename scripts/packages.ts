@@ -10,7 +10,16 @@ import { join } from "node:path"
 import { checkBundle } from "./packages/bundle.ts"
 import { checkAttw, checkPublint } from "./packages/linters.ts"
 import { checkContents, checkMaps, contents, pack, packageFolders, type Packed, root } from "./packages/pack.ts"
-import { checkImports, checkProgram, compilerNames, install, nodes, type Project, without } from "./packages/project.ts"
+import {
+  checkCommand,
+  checkImports,
+  checkProgram,
+  compilerNames,
+  install,
+  nodes,
+  type Project,
+  without
+} from "./packages/project.ts"
 import { type Check, endAll, mustRun, runChecks } from "./packages/run.ts"
 import { checkTypes, nameOf, type Setting } from "./packages/types.ts"
 
@@ -90,7 +99,8 @@ try {
       ...packed.map((each): Check => ({ name: `attw ${each.name}`, run: () => checkAttw(each, installed) })),
       ...nodes(installed).flatMap(([version, node]): ReadonlyArray<Check> => [
         { name: `node ${version} imports`, run: () => checkImports(installed, node) },
-        { name: `node ${version} runs`, run: () => checkProgram(installed, version, node) }
+        { name: `node ${version} runs`, run: () => checkProgram(installed, version, node) },
+        { name: `node ${version} runs varve`, run: () => checkCommand(installed, version, node) }
       ]),
       ...["@varve/core", "@varve/core/testing"].map((module): Check => ({
         name: `bundle of ${module}`,

@@ -2,7 +2,7 @@
 import { cpSync, globSync, mkdirSync, renameSync, writeFileSync } from "node:fs"
 import { join, relative } from "node:path"
 import { type Packed, readJson, root } from "./pack.ts"
-import { Failed, mustRun } from "./run.ts"
+import { Failed, mustRun, run } from "./run.ts"
 
 /** The newest of each line that we promise to compile under. */
 export const compilers = { typescript59: "5.9.3", typescript6: "6.0.3", typescript7: "7.0.2" } as const
@@ -102,7 +102,7 @@ export const without = async <A>({ folder }: Project, name: string, use: () => P
 /** Every module can be imported, and nothing that is private. */
 export const checkImports = async ({ folder, modules, packages }: Project, node: string): Promise<string> => {
   const hidden = packages.flatMap(({ files, name }) =>
-    files.filter((file) => /^dist\/(.*\/)?((internal|migrations)\/.*|index)\.js$/.test(file))
+    files.filter((file) => /^dist\/(.*\/)?((internal|migrations|commands)\/.*|index|bin)\.js$/.test(file))
       .map((file) => `${name}/${file.slice(5, -3)}`)
   )
   // In a process of its own, on the Node in question.
@@ -131,4 +131,39 @@ export const checkProgram = async ({ folder }: Project, version: string, node: s
   const printed = await mustRun(node, ["app/main.ts"], { cwd: folder, limitSeconds: 180 })
   if (printed !== "memory ok\nembedded ok\n") throw new Failed(`the program printed ${JSON.stringify(printed)}`)
   return "a program in memory and on the embedded store"
+}
+
+/** The command runs as it was installed, on the Node in question, with a configuration in TypeScript. */
+export const checkCommand = async ({ folder }: Project, version: string, node: string): Promise<string> => {
+  const [catalog, data] = ["catalog", "data"].map((name) => `varve-${name}-${version}`)
+  const varve = async (...args: ReadonlyArray<string>) => {
+    const { code, stdout, text } = await run(node, ["../node_modules/.bin/varve", ...args], {
+      cwd: join(folder, "app"),
+      env: { VARVE_CATALOG: catalog!, VARVE_DATA: data! },
+      limitSeconds: 60
+    })
+    // A warning of Node would be there, too.
+    if (code !== 0 || text !== stdout.trim()) throw new Failed(`varve ${args.join(" ")} ended with ${code}\n${text}`)
+    return stdout
+  }
+  const json = async (...args: ReadonlyArray<string>) => JSON.parse(await varve(...args, "--json"))
+  const { version: own } = readJson(join(folder, "node_modules/@varve/cli/package.json"))
+  const seen = [
+    [await varve("--version"), `varve v${own}\n`],
+    [
+      await mustRun("npx", ["--no-install", "varve", "--version"], { cwd: folder, limitSeconds: 60 }),
+      `varve v${own}\n`
+    ],
+    [(await json("migrate", "up")).applied.length > 0, true],
+    [(await varve("catalog", "update")).length > 0, true],
+    [(await json("catalog", "check", "--strict")).findings.length, 0],
+    [(await json("doctor", "--all")).well, true],
+    [await varve("events", "list", "--json"), ""]
+  ] as const
+  for (const [actual, expected] of seen) {
+    if (actual !== expected) {
+      throw new Failed(`the command answered ${JSON.stringify(actual)}, expected ${JSON.stringify(expected)}`)
+    }
+  }
+  return `${seen.length} commands, as they are installed`
 }

@@ -12,6 +12,8 @@ export interface Output {
 export interface RunOptions {
   readonly cwd: string
   readonly limitSeconds: number
+  /** Beside those of this process. */
+  readonly env?: Record<string, string>
 }
 
 const running = new Set<ChildProcess>()
@@ -51,7 +53,7 @@ export const run = (command: string, args: ReadonlyArray<string>, options: RunOp
     const child = spawn(command, args, {
       cwd: options.cwd,
       detached: process.platform !== "win32",
-      env: environment(),
+      env: { ...environment(), ...options.env },
       shell: process.platform === "win32" && !command.includes("\\"),
       stdio: ["ignore", "pipe", "pipe"]
     })
