@@ -14,10 +14,27 @@ const within = (file: string, ...edits: ReadonlyArray<readonly [find: string, by
   edits.map(([find, by]) => ({ file: `packages/${file}`, find, by }))
 
 const meaning: ReadonlyArray<Edit> = [
-  ...within("core/src/Event.ts", ["schema.make(upcast(lifted as never))", "upcast(lifted as never)"], [
-    "event.revisions.slice(from)",
-    "event.revisions.slice(from - 1)"
-  ]),
+  ...within(
+    "core/src/internal/eventCodec.ts",
+    ["raised: revisions[i]!.made ?", "raised: true ?"],
+    ["let at = revision", "let at = revision - 1"],
+    ["lowered(downcast(lowered as never), lowered as never)", "lowered(lowered, lowered as never)"],
+    ["{ ...lifted as object } : lifted)", "lifted : lifted)"]
+  ),
+  ...within(
+    "core/src/internal/remake.ts",
+    ["kept && value === before && value !== undefined", "kept && value !== undefined"],
+    ["if (!present || field.defaulted) return make(payload)", "if (!present) return make(payload)"],
+    ["return is(value) ? value : failed", "return value"],
+    ["!mayDefault(ast)", "true"]
+  ),
+  ...within(
+    "core/src/internal/changeSteps.ts",
+    ["steps.map(({ up }) => up)", "steps.map(({ up }) => up).reverse()"],
+    ["steps.map(({ down }) => down).reverse()", "steps.map(({ down }) => down)"],
+    ["reversible: change.reversible && reversible", "reversible"],
+    ["value === undefined && leaves ?", "value === undefined ?"]
+  ),
   ...within(
     "core/src/internal/decide.ts",
     ["occurredAt: now }, event: decoded.success }", "occurredAt: now }, event }"],

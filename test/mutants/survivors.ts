@@ -12,14 +12,45 @@ const inCore = (file: string, ...list: ReadonlyArray<readonly [id: string, what:
   list.map(([id, what, reason]): Survivor => ({ id, file: `packages/core/src/${file}`, what, reason }))
 
 export const survivors: ReadonlyArray<Survivor> = [
-  ...inCore("Event.ts", [
-    "6bfa8c8e",
-    "revision <= event.revision",
-    "at the newest revision there is nothing to lift, and lifting by nothing changes nothing"
+  ...inCore("internal/remake.ts", [
+    "45c2358f",
+    "drop: continue",
+    "a field that may be missing then goes through make, which leaves it out: slower, and the same"
   ], [
-    "12f2ab8c",
-    "drop codecs.set",
-    "the codecs are compiled again for every event: slower, and the same"
+    "59ee9a2b",
+    "return true -> return false",
+    "a number or a text then goes through make, which returns it as it is: slower, and the same"
+  ], [
+    "5085dfc2",
+    "ast.context?.constructorDefault === undefined",
+    "no value is kept then but those that are there and have a default: slower, and the same"
+  ], [
+    "4da46931",
+    "previous ?? {} -> {}",
+    "no value is kept then: slower, and the same"
+  ], [
+    "4b546644",
+    "typeParameters.every(mayDefault)",
+    "the declared types of effect add no defaults to what they hold; it is looked at for those that might"
+  ]),
+  ...inCore("internal/changeSteps.ts", [
+    "73f0f3a4",
+    "!Object.hasOwn(payload, name)",
+    "the rest is a shortcut past it: slower, and the same"
+  ]),
+  ...inCore(
+    "internal/chain.ts",
+    ["f3cc83bc", "step === undefined", "what was looked through is looked through again: slower, and the same"],
+    ["6eb27cb6", "drop: done.add(type)", "what was looked through is looked through again: slower, and the same"]
+  ),
+  ...inCore("internal/writing.ts", [
+    "75f022c5",
+    "revision >= event.revision",
+    "the newest revision can be written: it does not come here"
+  ], [
+    "d9fca190",
+    "chain.nameToday(steps, type) !== event.tag",
+    "an event that is read is nothing else today: the rest is a shortcut past the look-up"
   ]),
   ...inCore("Commit.ts", [
     "4de8b2e5",
@@ -40,6 +71,15 @@ export const survivors: ReadonlyArray<Survivor> = [
     ["aa248dfb", "++seen >= Limits.payloadBytes", "values at the limit of their number are longer than that of bytes"],
     ["1b4a5613", "let plain = false, of an object", "the exact writer writes the same text of everything else, slower"],
     ["40130d80", "let plain = false, of an array", "the exact writer writes the same text of everything else, slower"]
+  ),
+  ...inCore(
+    "Restored.ts",
+    ["0b739f06", "count = 1", "the first event of a commit sets it before it is read"],
+    ["c3c7c332", "without this.metadata = metadata", "the same object is a shortcut: its text is equal, too"]
+  ),
+  ...inCore(
+    "internal/memoryStore.ts",
+    ["e97d8832", "PubSub.sliding<void>(2)", "a hint says as much as two"]
   ),
   ...inCore(
     "internal/check.ts",

@@ -13,7 +13,14 @@ const contract = "test/contract/memory.test.ts"
 /** Tests of what is mutated, quick ones first. Those that test other things, or come to another end by chance, are not. */
 const everything = [
   "Event",
+  "EventWrite",
+  "EventHops",
+  "EventHopsCompiled",
+  "Change",
   "Upcaster",
+  "UpcasterChains",
+  "UpcasterWrite",
+  "UpcasterReaders",
   "Names",
   "Commit",
   "Instance",
@@ -30,6 +37,12 @@ const everything = [
   "Concurrency"
 ].map((name) => `test/core/${name}.test.ts`)
 
+const events = ["Event", "EventWrite", "EventHops", "EventHopsCompiled", "Change"].map((name) =>
+  `test/core/${name}.test.ts`
+)
+
+const upcasters = ["Upcaster", "UpcasterChains", "UpcasterWrite"].map((name) => `test/core/${name}.test.ts`)
+
 /** Everything that judges the core. */
 export const coreStage: ReadonlyArray<string> = [...everything, contract]
 
@@ -39,9 +52,14 @@ const core = (file: string, ...first: ReadonlyArray<string>): Target => ({
 })
 
 export const targets: ReadonlyArray<Target> = [
-  core("Event.ts", "test/core/Event.test.ts", "test/core/Upcaster.test.ts"),
+  core("Event.ts", ...events),
+  core("internal/eventCodec.ts", ...events),
+  core("internal/remake.ts", ...events),
+  core("internal/changeSteps.ts", ...events),
   core("Commit.ts", "test/core/Commit.test.ts", contract, "test/core/Names.test.ts"),
-  core("Upcaster.ts", "test/core/Upcaster.test.ts"),
+  core("Upcaster.ts", ...upcasters),
+  core("internal/chain.ts", ...upcasters),
+  core("internal/writing.ts", ...upcasters),
   core("internal/decide.ts", "test/core/Aggregate.test.ts", "test/core/ExecuteAll.test.ts"),
   core(
     "internal/turn.ts",
@@ -58,6 +76,9 @@ export const targets: ReadonlyArray<Target> = [
   ),
   core("internal/instance.ts", "test/core/Instance.test.ts", "test/core/Concurrency.test.ts"),
   core("internal/memoryStore.ts", "test/core/MemoryStore.test.ts", contract),
+  core("internal/memoryLog.ts", contract, "test/core/MemoryStore.test.ts"),
+  core("internal/memoryAdmin.ts", contract, "test/core/Restored.test.ts"),
+  core("Restored.ts", "test/core/Restored.test.ts", contract),
   core("internal/json.ts", "test/core/Commit.test.ts", contract, "test/core/Names.test.ts"),
   core("internal/check.ts", "test/core/Commit.test.ts", contract, "test/core/Names.test.ts")
 ]
