@@ -125,6 +125,25 @@ describe("what an upcast returns", () => {
     })
   }
 
+  it("is made by its revision, also where the next one has the very same field", () => {
+    const positive = Schema.Int.check(Schema.isGreaterThan(0))
+    const event = Event.make("E", { n: Schema.Int })
+      .revise(2, { n: positive }, (payload) => payload)
+      .revise(3, { n: positive }, ({ n }) => ({ n: Math.abs(n) }))
+    const read = Event.decode(event, { revision: 1, payload: { n: -1 } })
+    assert.isTrue(Result.isFailure(read) && read.failure.why === "UpcastFailed" && read.failure.revision === 2)
+  })
+
+  it("is made anew where the upcast has changed the payload that it got", () => {
+    const event = Event.make("E", { n: Schema.Int }).revise(
+      2,
+      { n: Schema.Int },
+      (payload) => Object.assign(payload, { n: payload.n + 0.5 })
+    )
+    const read = Event.decode(event, { revision: 1, payload: { n: 1 } })
+    assert.isTrue(Result.isFailure(read) && read.failure.why === "UpcastFailed" && read.failure.revision === 2)
+  })
+
   it("has fields of any name", () => {
     const fields = { a: Schema.Int, ["__proto__"]: Schema.Int }
     const event = Event.make("E", fields).revise(2, fields, (payload) => payload)

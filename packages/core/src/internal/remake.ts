@@ -108,6 +108,8 @@ export const remake = (
   if (fields.some(({ name }) => name in Object.prototype)) return make
   return (payload, before) => {
     if (typeof payload !== "object" || payload === null || Array.isArray(payload)) return make(payload)
+    // The payload before itself, perhaps with other values in it by now: nothing tells what is still as it was.
+    if (payload === before) return make(payload)
     const made: { [name: string]: unknown } = {}
     for (const field of fields) {
       const value = (payload as Payload)[field.name]
