@@ -37,6 +37,8 @@ export interface Rules {
   /** What is kept of a program, of which there may be something before. */
   readonly keep: (next: Kept, before: Kept | undefined) => Kept
   readonly isExpired: (program: Kept, now: number) => boolean
+  /** How long a time does not count, for anybody, of which nobody was heard when somebody enters with an expiry. */
+  readonly uncounted: (silence: number, expiry: number) => number
   /** Whether programs that have expired are told. */
   readonly tellsExpired: boolean
   /** What a program can read of a place; `undefined` where it does not mind. */
@@ -75,6 +77,7 @@ export const right: Rules = {
   isFull: (programs, isKnown) => !isKnown && programs >= Limits.programs,
   keep: (next) => next,
   isExpired: ({ until }, now) => until <= now,
+  uncounted: (silence, expiry) => Math.max(0, silence - expiry / 3),
   tellsExpired: false,
   readable: ({ everywhere, here, whole }) => {
     const said = [whole ? here ?? 0 : undefined, everywhere].filter((revision) => revision !== undefined)
@@ -115,10 +118,19 @@ export const make = (rules: Rules): ProgramStore.ProgramStore["Service"] => {
     for (const [key, program] of programs) if (rules.isExpired(program, now)) programs.delete(key)
   }
 
+  let heardAt: number | undefined
+
+  const hear = (now: number, expiry: number) => {
+    const uncounted = rules.uncounted(now - (heardAt ?? now), expiry)
+    heardAt = now
+    for (const [key, program] of programs) programs.set(key, { ...program, until: program.until + uncounted })
+  }
+
   const enter = Effect.fnUntraced(function*(entry: ProgramStore.Entry) {
     const wrong = rules.check(entry)
     if (wrong !== undefined) return yield* refuse(wrong)
     const now = yield* DateTime.now
+    hear(now.epochMilliseconds, Duration.toMillis(entry.expiry))
     forget(now.epochMilliseconds)
     const { expiry, id, name } = entry
     const key = rules.key(entry)
@@ -151,8 +163,10 @@ export const make = (rules: Rules): ProgramStore.ProgramStore["Service"] => {
     enter,
     leave: (id) => Effect.sync(() => rules.leave(programs, opened, id)),
     programs: Effect.map(DateTime.now, (now) => {
-      if (!rules.tellsExpired) forget(now.epochMilliseconds)
-      return rules.tell([...programs.values()]).map(({ id, name, reads, seenAt }) => ({ id, name, reads, seenAt }))
+      const told = [...programs.values()].filter((program) =>
+        rules.tellsExpired || !rules.isExpired(program, now.epochMilliseconds)
+      )
+      return rules.tell(told).map(({ id, name, reads, seenAt }) => ({ id, name, reads, seenAt }))
     }),
     writable: Effect.sync(() => rules.tellOpened([...opened.values()].filter(({ revision }) => revision > 0)))
   }

@@ -21,6 +21,8 @@ const lives: ReadonlyArray<WrongProgramStore> = [
   wrong("counts time in minutes", {
     isExpired: ({ until }, now) => Math.ceil(until / 60_000) <= Math.floor(now / 60_000)
   }),
+  wrong("counts time of which nobody is heard", { uncounted: () => 0 }),
+  wrong("counts no time of which nobody is heard", { uncounted: (silence) => silence }),
   wrong("tells when a program was heard of first", {
     keep: (next, before) => ({ ...next, seenAt: before?.seenAt ?? next.seenAt })
   }),

@@ -59,6 +59,22 @@ describe("Event.make", () => {
     )
   })
 
+  it("tells tools which revision is out of turn", () => {
+    for (const next of [2, 4]) {
+      try {
+        Event.make("A", {}).revise(2, {}, () => ({})).revise(next as never, {}, () => ({}))
+        assert.fail("it was revised")
+      } catch (error) {
+        assert.deepInclude(Object(error)["~@varve/core/EventTrouble"], {
+          kind: "MissingRevision",
+          event: "A",
+          revision: 3,
+          what: `expected revision 3 after 2, got ${next}`
+        })
+      }
+    }
+  })
+
   it("leaves the event it revises as it was", () => {
     const first = Event.make("A", { a: Schema.Int })
     const second = first.revise(2, { b: Schema.Int }, ({ a }) => ({ b: a }))

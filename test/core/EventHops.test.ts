@@ -125,13 +125,18 @@ describe("what an upcast returns", () => {
     })
   }
 
-  it("is made by its revision, also where the next one has the very same field", () => {
+  it("is made by its revision, also where one that it does not come from has the very same field", () => {
     const positive = Schema.Int.check(Schema.isGreaterThan(0))
-    const event = Event.make("E", { n: Schema.Int })
-      .revise(2, { n: positive }, (payload) => payload)
+    const before = Event.make("E", { n: Schema.Int })
+      .revise(2, { n: positive }, ({ n }) => ({ n }))
       .revise(3, { n: positive }, ({ n }) => ({ n: Math.abs(n) }))
-    const read = Event.decode(event, { revision: 1, payload: { n: -1 } })
-    assert.isTrue(Result.isFailure(read) && read.failure.why === "UpcastFailed" && read.failure.revision === 2)
+    const after = Event.make("E", { n: positive })
+      .revise(2, { n: Schema.Int }, ({ n }) => ({ n: -n }))
+      .revise(3, { n: positive }, ({ n }) => ({ n }))
+    for (const [event, at, n] of [[before, 2, -1], [after, 3, 1]] as const) {
+      const read = Event.decode(event, { revision: 1, payload: { n } })
+      assert.isTrue(Result.isFailure(read) && read.failure.why === "UpcastFailed" && read.failure.revision === at)
+    }
   })
 
   it("is made anew where the upcast has changed the payload that it got", () => {
@@ -151,14 +156,31 @@ describe("what an upcast returns", () => {
     const read = Result.getOrThrow(Event.decode(event, { revision: 1, payload }))
     assert.strictEqual(JSON.stringify(read), `{"a":1,"__proto__":2,"_tag":"E"}`)
     assert.strictEqual(Object.getPrototypeOf(read), Object.prototype)
+    // What a revision itself has are names like others.
+    for (const name of ["revision", "schema", "empty", "upcast", "downcast", "made"]) {
+      const own = Event.make("E", { [name]: Schema.Int }).revise(
+        2,
+        { [name]: Schema.Int },
+        (payload) => ({ ...payload })
+      )
+      const read = Event.decode(own, { revision: 1, payload: { [name]: 1 } })
+      assert.deepStrictEqual(read as unknown, Result.succeed({ _tag: "E", [name]: 1 }))
+    }
   })
 
   it("is refused when it is no object, and says why", () => {
     for (const value of [5, null, undefined, "text", [], [1]]) {
-      const event = Event.make("E", { a: Schema.Int }).revise(2, { a: Schema.Int }, () => value as never)
-      const read = Event.decode(event, { revision: 1, payload: { a: 1 } })
-      assert.isTrue(Result.isFailure(read) && read.failure.why === "UpcastFailed" && read.failure.revision === 2)
-      if (Result.isFailure(read)) assert.include(String(read.failure.cause), "Expected object")
+      const first = Event.make("E", { a: Schema.Int })
+      for (
+        const event of [
+          first.revise(2, { a: Schema.Int }, () => value as never),
+          first.revise(2, {}, () => value as never)
+        ]
+      ) {
+        const read = Event.decode(event, { revision: 1, payload: { a: 1 } })
+        assert.isTrue(Result.isFailure(read) && read.failure.why === "UpcastFailed" && read.failure.revision === 2)
+        if (Result.isFailure(read)) assert.include(String(read.failure.cause), "Expected object")
+      }
     }
   })
 

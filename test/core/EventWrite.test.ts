@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Event } from "@varve/core"
-import { Effect, Result, Schema } from "effect"
+import { Effect, Result, Schema, SchemaGetter } from "effect"
 
 class Deposited extends Event.make("Deposited", { euros: Schema.Finite })
   .revise(2, { cents: Schema.Int }, ({ euros }) => ({ cents: Math.round(euros * 100) }))
@@ -23,10 +23,11 @@ class Deposited extends Event.make("Deposited", { euros: Schema.Finite })
 
 const event = Deposited.make({ amount: 5n, currency: "EUR", at: new Date(0) })
 
-const failure = (value: Event.Type<typeof Deposited>, revision: number) => {
-  const encoded = Event.encodeAs(Deposited, value, revision)
-  return Result.isFailure(encoded) ? encoded.failure : assert.fail(`it was written: ${JSON.stringify(encoded.success)}`)
-}
+const failureOf = (encoded: ReturnType<typeof Event.encodeAs>) =>
+  Result.isFailure(encoded) ? encoded.failure : assert.fail(`it was written: ${JSON.stringify(encoded.success)}`)
+
+const failure = (value: Event.Type<typeof Deposited>, revision: number) =>
+  failureOf(Event.encodeAs(Deposited, value, revision))
 
 describe("Event.encodeAs", () => {
   it("writes the newest revision as encode does", () => {
@@ -86,6 +87,38 @@ describe("Event.encodeAs", () => {
       Event.encodeAs(Defaulted, Defaulted.make({ total: 6 }), 1),
       Result.succeed({ price: 2, times: 3 })
     )
+  })
+
+  it("passes each hop through the make of its revision, also where one that it does not come from has its field", () => {
+    const positive = Schema.Int.check(Schema.isGreaterThan(0))
+    class Before extends Event.make("Before", { n: positive })
+      .revise(2, { n: positive }, ({ n }) => ({ n }), ({ n }) => ({ n: Math.abs(n) }))
+      .revise(3, { n: Schema.Int }, ({ n }) => ({ n }), ({ n }) => ({ n }))
+    {}
+    class After extends Event.make("After", { n: positive })
+      .revise(2, { n: Schema.Int }, ({ n }) => ({ n }), ({ n }) => ({ n }))
+      .revise(3, { n: positive }, ({ n }) => ({ n: Math.abs(n) }), ({ n }) => ({ n: -n }))
+    {}
+    const [before, after] = [
+      Event.encodeAs(Before, Before.make({ n: -1 }), 1),
+      Event.encodeAs(After, After.make({ n: 1 }), 1)
+    ]
+    assert.deepInclude(failureOf(before), { why: "DowncastFailed", revision: 3 })
+    assert.deepInclude(failureOf(after), { why: "DowncastFailed", revision: 2 })
+  })
+
+  it("names the downcast to what cannot be encoded", () => {
+    const Unwritten = Schema.Int.pipe(Schema.decodeTo(Schema.Int, {
+      decode: SchemaGetter.passthrough(),
+      encode: SchemaGetter.forbidden(() => "it is only read")
+    }))
+    class Read extends Event.make("Read", { n: Schema.Int })
+      .revise(2, { n: Unwritten }, (payload) => payload, (payload) => payload)
+      .revise(3, { n: Schema.Int }, (payload) => payload, (payload) => payload)
+    {}
+    const { cause, ...rest } = failureOf(Event.encodeAs(Read, Read.make({ n: 1 }), 2))
+    assert.deepStrictEqual(rest, { why: "DowncastFailed", revision: 3 })
+    assert.include(String(cause), "it is only read")
   })
 
   it("writes a revision without fields as an empty object, and shows the downcast no tag", () => {

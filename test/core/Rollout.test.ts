@@ -244,6 +244,56 @@ describe("Rollout, beside others", () => {
     )
   })
 
+  it.effect("takes nobody for dead when the store was away for all of them", () => {
+    let isAway = false
+    return Effect.gen(function*() {
+      const old = yield* startOld()
+      const next = yield* startNew()
+      isAway = true
+      yield* TestClock.adjust("10 minutes")
+      isAway = false
+      expect(written(yield* next.rollout.refresh).MoneyDeposited).toBe("MoneyDeposited 1")
+      // Nor does a program that starts before the old one is heard of again.
+      const another = yield* startNew({ name: "bank 2.1" })
+      expect(written(yield* another.rollout.status).MoneyDeposited).toBe("MoneyDeposited 1")
+      yield* TestClock.adjust("10 minutes")
+      yield* next.run(New.Account.execute("a", New.Deposit.make({ cents: 100, by: "new" })))
+      expect((yield* old.run(Old.Account.load("a"))).state.euros).toBe(1)
+      expect((yield* old.rollout.status).refused).toBeNull()
+      yield* old.end
+      expect(written(yield* next.rollout.refresh).MoneyDeposited).toBe("MoneyDeposited 2")
+    }).pipe(Effect.provide(disturbed((real, entry) => isAway ? Effect.fail(away) : real(entry))))
+  })
+
+  it.effect("is heard of again after a heartbeat that dies, and says so once", () => {
+    let dies = false
+    const log = warnings()
+    return Effect.gen(function*() {
+      const old = yield* startOld()
+      const next = yield* startNew()
+      dies = true
+      yield* TestClock.adjust("12 seconds")
+      dies = false
+      yield* TestClock.adjust("1 hour")
+      const status = yield* next.rollout.status
+      expect(status.programs.map(({ name }) => name)).toEqual(["bank 1.0", "bank 2.0"])
+      expect(written(status).MoneyDeposited).toBe("MoneyDeposited 1")
+      expect(log.messages).toEqual([
+        "bank 1.0 is not heard of, and writes what it was told last: no answer that can be read"
+      ])
+      yield* old.end
+      yield* TestClock.adjust("5 seconds")
+      expect(written(yield* next.rollout.status).MoneyDeposited).toBe("MoneyDeposited 2")
+    }).pipe(
+      Effect.provide([
+        disturbed((real, entry) =>
+          dies && entry.name === "bank 1.0" ? Effect.die(new Error("no answer that can be read")) : real(entry)
+        ),
+        log.layer
+      ])
+    )
+  })
+
   it.effect("takes the higher of two answers that overtake each other", () => {
     let late: Effect.Effect<void> = Effect.void
     return Effect.gen(function*() {

@@ -145,15 +145,19 @@ describe("what is asked for and cannot be written", () => {
 })
 
 class Place extends Command.make("Place", { cents: Schema.Int }) {}
+class PlaceAgain extends Command.make("PlaceAgain") {}
 class Order extends Aggregate.make("Order", {
   id: Schema.String,
   state: Schema.Array(Schema.Int),
-  commands: [Place],
+  commands: [Place, PlaceAgain],
   events: [Placed, Shipped, Sent],
   rejections: []
 }).decider({
   initial: [],
-  decide: { Place: ({ cents }) => Decision.accept(Placed.make({ cents, note: "x" })) },
+  decide: {
+    Place: ({ cents }) => Decision.accept(Placed.make({ cents, note: "x" })),
+    PlaceAgain: (_, all) => Decision.accept(Placed.make({ cents: all.at(-1) ?? 0, note: "x" }))
+  },
   evolve: { Placed: (all, { cents }) => [...all, cents], Shipped: (all) => all, Sent: (all) => all }
 }) {}
 
@@ -266,6 +270,38 @@ describe("an event that is written in an older form", () => {
         assert.strictEqual(other.reason._tag, "Refused")
       }))
   }
+
+  it.effect("is that of the same command, when it is written lower today and cannot hold it", () =>
+    Effect.gen(function*() {
+      const event = { type: "Placed", revision: 4, payload: { cents: 350, note: "x" } }
+      const { state } = yield* again(event, { renamed, writeRevision: { Ordered: 3 } }, 350)
+      assert.deepStrictEqual(state, [350])
+      // Told apart by what is stored, not by what would be left of it today.
+      const { reason } = yield* Effect.flip(again(event, { renamed, writeRevision: { Ordered: 3 } }, 300))
+      assert.strictEqual(reason._tag, "Refused")
+    }))
+
+  it.effect("is that of the same commands, when later ones rest on what is left of the earlier", () =>
+    Effect.gen(function*() {
+      const places = [
+        Aggregate.to(Order, "a", Place.make({ cents: 350 })),
+        Aggregate.to(Order, "a", PlaceAgain.make({}))
+      ] as const
+      const store = yield* EventStore.EventStore
+      const run = (options: Upcaster.Options, commitId?: CommitId.CommitId) =>
+        Effect.provide(
+          Aggregate.executeAll(places, { commitId }),
+          Layer.fresh(Order.layer).pipe(
+            Layer.provide([Upcaster.layer(options), Layer.succeed(EventStore.EventStore, store)])
+          )
+        )
+      const [, { receipt }] = yield* run({ writeRevision: { Placed: 3 } })
+      const { commitId } = Option.getOrThrow(receipt)
+      const [, second] = yield* run({}, commitId)
+      assert.deepStrictEqual(second.state, [300, 300])
+      assert.isTrue(Option.getOrThrow(second.receipt).replayed)
+      assert.strictEqual((yield* stored).length, 2)
+    }).pipe(Effect.provide(EventStore.layerMemory)))
 
   const others: ReadonlyArray<Commit.NewEvent> = [
     { type: "Sent", revision: 4, payload: { cents: 300, note: "x" } },

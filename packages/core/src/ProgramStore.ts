@@ -73,7 +73,7 @@ export interface Entry {
   readonly reads: ReadonlyArray<Readable>
   /** What it wants to write: each type of a category once, in the newest revision that it wants to write it in. */
   readonly writes: ReadonlyArray<Readable>
-  /** For how long it counts as alive without being heard of again. */
+  /** For how long it counts as alive without being heard of again: it is to enter again within a third of it. */
   readonly expiry: Duration.Duration
 }
 
@@ -84,6 +84,9 @@ export interface Entry {
  *
  * What may be written only ever rises: a revision that every program alive could read once is read by everybody who comes
  * later, or they are refused. So no program ever meets an event that it cannot read, unless it was taken for dead.
+ *
+ * A silence of all is no program's own: the store could not be reached, or its clock was put forward. When nobody was heard
+ * of for longer than a third of the `expiry` of who enters now, the rest of that time counts for none of them.
  *
  * What a program can read of a type in a category is what it says of that pair. Where it reads the category and does not
  * know the type it is nothing, revision 0. What it says of the type under the category `""` holds in every category, and

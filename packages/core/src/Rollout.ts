@@ -10,9 +10,14 @@
  *
  * **Gotchas**
  *
- * - A program that does not say what it reads is not waited for: every program of the store needs the layer.
- * - A program that is not heard of for its `expiry` counts as gone. If it was only frozen and goes on, it writes what all
- *   can read, as before, but it may meet an event that it cannot read, and then fails with `Unreadable`.
+ * - A program that does not say what it reads is not waited for: every program of the store needs the layer. Nor is it
+ *   known what such a program has written, or what was written before there was the layer, or imported: nobody is refused
+ *   for it.
+ * - A program that is not heard of for its `expiry`, while others are, counts as gone. If it was only frozen and goes on, it
+ *   writes what all can read, as before, but it may meet an event that it cannot read, and then fails with `Unreadable`.
+ * - What reads foreign events by their types, without the aggregates that write them, does not ask for a type that it does
+ *   not know, so nobody waits for it: when an event is renamed, or is split, it passes over what is stored under the new
+ *   name. Deploy it before the program that writes that; else its rows have to be rebuilt.
  * - When a new revision may be written there is no way back to the older release. To keep it, hold the new revision back
  *   with `writeRevision` in `Upcaster.Options` for as long as one may be needed, and let it go with a later release.
  * - What a downcast leaves out is lost: a command returns, and goes on from, what can be read back.

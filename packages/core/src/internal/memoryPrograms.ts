@@ -24,6 +24,18 @@ export const make = (): ProgramStore.ProgramStore["Service"] => {
   const programs = new Map<string, Kept>()
   const opened = new Map<string, ProgramStore.Opened>()
 
+  /** When anybody was heard of last, in milliseconds since 1970. */
+  let heardAt: number | undefined
+
+  /** A silence of all is no program's own: the store could not be reached, or its clock was put forward. */
+  const hear = ({ expiry }: ProgramStore.Entry, now: DateTime.Utc): void => {
+    const silence = now.epochMilliseconds - (heardAt ?? now.epochMilliseconds)
+    heardAt = now.epochMilliseconds
+    const uncounted = silence - Duration.toMillis(expiry) / 3
+    if (uncounted <= 0) return
+    for (const kept of programs.values()) programs.set(kept.id, { ...kept, until: kept.until + uncounted })
+  }
+
   const forgetExpired = (now: DateTime.Utc): void => {
     for (const { id, until } of programs.values()) {
       if (until <= now.epochMilliseconds) programs.delete(id)
@@ -31,6 +43,7 @@ export const make = (): ProgramStore.ProgramStore["Service"] => {
   }
 
   const enter = (entry: ProgramStore.Entry, now: DateTime.Utc): Refused | ReadonlyArray<ProgramStore.Readable> => {
+    hear(entry, now)
     forgetExpired(now)
     if (!programs.has(entry.id) && programs.size >= Limits.programs) return ProgramStore.tooMany(entry)
     const known = knownOf(entry.reads)
@@ -59,15 +72,13 @@ export const make = (): ProgramStore.ProgramStore["Service"] => {
         return answer instanceof Refused ? refuse(answer) : Effect.succeed(answer)
       }),
     leave: (id) => Effect.sync(() => void programs.delete(id)),
-    programs: Effect.map(DateTime.now, (now) => {
-      forgetExpired(now)
-      return Array.from(programs.values(), ({ id, name, reads, seenAt }) => ({
-        id,
-        name,
-        reads: reads.toSorted(byPlace),
-        seenAt
-      })).sort((a, b) => text.compare(a.name, b.name) || text.compare(a.id, b.id))
-    }),
+    programs: Effect.map(
+      DateTime.now,
+      (now) =>
+        Array.from(programs.values()).filter(({ until }) => until > now.epochMilliseconds).map(
+          ({ id, name, reads, seenAt }) => ({ id, name, reads: reads.toSorted(byPlace), seenAt })
+        ).sort((a, b) => text.compare(a.name, b.name) || text.compare(a.id, b.id))
+    ),
     writable: Effect.sync(() => Array.from(opened.values()).sort(byPlace))
   }
 }

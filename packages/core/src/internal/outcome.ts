@@ -1,9 +1,9 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import type { NewEvent, Receipt } from "../Commit.ts"
+import type { Receipt } from "../Commit.ts"
 import * as Event from "../Event.ts"
-import { EventStoreError, OutcomeUnknown } from "../EventStoreError.ts"
+import { EventStoreError, OutcomeUnknown, Refused } from "../EventStoreError.ts"
 import type { StoredEvent } from "../StoredEvent.ts"
 import * as StreamName from "../StreamName.ts"
 import { type Decided, plan, type Target } from "./decide.ts"
@@ -52,10 +52,11 @@ const isOurs = Effect.fnUntraced(function*(work: Work, receipt: Receipt) {
   if (first === undefined || first.metadata.fingerprint !== undefined) return false
   const targets: Array<Target> = []
   const tips = new Map<Instance, Tip>()
+  const then = events.values()
   for (const { command, id, local, stream } of work.requests) {
     const key = StreamName.format(stream)
     const instance = targets.find((target) => target.instance.key === key)?.instance ?? new Instance(key, stream)
-    targets.push({ local, id, command, instance })
+    targets.push({ local: { ...local, upcaster: writingAs(local, then) }, id, command, instance })
     const counts = ({ position }: { readonly position: number }) => position < receipt.first
     if (!tips.has(instance)) {
       tips.set(instance, { ...(yield* foldStream(local, stream, { counts, prefix: true })), pending: undefined })
@@ -70,28 +71,32 @@ const isOurs = Effect.fnUntraced(function*(work: Work, receipt: Receipt) {
   // A work has a request, so there is a target.
   const made = yield* Effect.sync(() => plan([targets[0]!, ...targets.slice(1)], tips, circumstances))
   if (made._tag !== "Commit") return false
-  const happened = made.decided.flatMap(({ events }) => events)
-  const decided = made.commit.writes.flatMap(({ events, stream }) => events.map((written) => ({ stream, written })))
-  return decided.length === events.length && decided.every(({ stream, written }, i) => {
+  const decided = made.commit.writes.flatMap(({ events, stream }) => events.map(({ payload }) => ({ stream, payload })))
+  return decided.length === events.length && decided.every(({ payload, stream }, i) => {
     const stored = events[i]!
-    const key = StreamName.format(stream)
-    const target = targets.find(({ instance }) => instance.key === key)!
-    return key === StreamName.format(stored.stream) && isSame(target.local, happened[i]!, written, stored)
+    return StreamName.format(stream) === StreamName.format(stored.stream)
+      && JSON.stringify(payload) === JSON.stringify(stored.payload)
   })
 })
 
-/** Whether an event is the one that was stored, in whatever form programs that may have lived then had it written. */
-const isSame = ({ reader, tags }: Local, event: Tagged, written: NewEvent, stored: StoredEvent): boolean => {
-  const text = JSON.stringify(stored.payload)
-  if (written.type === stored.type && written.revision === stored.revision) {
-    return JSON.stringify(written.payload) === text
+/** Writes events in the forms in which some were stored, in their order: programs that lived then may have asked for them. */
+const writingAs = ({ reader, upcaster }: Local, stored: Iterator<StoredEvent>): Local["upcaster"] => ({
+  ...upcaster,
+  write: (_, event, value) => {
+    const another = new Refused({ what: `event ${event.tag}`, expected: "the one that was stored", actual: "another" })
+    const one: StoredEvent | undefined = stored.next().value
+    if (one === undefined) return Result.fail(another)
+    const { revision, type } = one
+    const read = reader.upcast(one)
+    if (Result.isFailure(read) || read.success.length !== 1 || read.success[0]!.event._tag !== event.tag) {
+      return Result.fail(another)
+    }
+    const written = Event.encodeAs(event, value, revision)
+    return Result.isSuccess(written)
+      ? Result.succeed({ type, revision, payload: written.success })
+      : Result.fail(another)
   }
-  const read = reader.upcast(stored)
-  if (Result.isFailure(read) || read.success.length !== 1 || read.success[0]!.event._tag !== event._tag) return false
-  // It was decided: it is one of the events of the aggregate.
-  const then = Event.encodeAs(tags.get(event._tag)!, event, stored.revision)
-  return Result.isSuccess(then) && JSON.stringify(then.success) === text
-}
+})
 
 /** The outcome that is stored under an id that was given; otherwise what was come to now. */
 export const unlessStored = <E>(

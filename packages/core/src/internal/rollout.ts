@@ -1,3 +1,4 @@
+import * as Cause from "effect/Cause"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -9,6 +10,7 @@ import { EventStoreError, Refused, Unavailable } from "../EventStoreError.ts"
 import { type Program, ProgramStore, type Readable } from "../ProgramStore.ts"
 import * as Upcaster from "../Upcaster.ts"
 import * as check from "./check.ts"
+import * as definition from "./definition.ts"
 import { placeOf } from "./programReads.ts"
 import * as rolloutPlan from "./rolloutPlan.ts"
 
@@ -225,15 +227,19 @@ export const start = (
     yield* Effect.acquireRelease(beat, () => Effect.ignore(store.leave(id)))
 
     let failing = false
-    const failed = (error: EventStoreError) =>
+    // Whatever a heartbeat comes to, there is another one: a store that dies of something once is no reason to fall silent.
+    const failed = (cause: Cause.Cause<EventStoreError>) =>
       Effect.suspend(() => {
-        if (error.reason._tag === "Refused") answers.refused = error.message
+        if (Cause.hasInterrupts(cause)) return Effect.failCause(cause)
+        const error = Cause.squash(cause)
+        if (error instanceof EventStoreError && error.reason._tag === "Refused") answers.refused = error.message
         if (failing) return Effect.void
         failing = true
-        return Effect.logWarning(`${name} is not heard of, and writes what it was told last: ${error.message}`)
+        const why = definition.reasonOf(error)
+        return Effect.logWarning(`${name} is not heard of, and writes what it was told last: ${why}`)
       })
     const live = Effect.sleep(heartbeat).pipe(
-      Effect.andThen(Effect.catch(
+      Effect.andThen(Effect.catchCause(
         Effect.tap(beat, () =>
           Effect.sync(() => {
             failing = false

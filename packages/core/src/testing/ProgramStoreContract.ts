@@ -61,7 +61,8 @@ const definitions: ReadonlyArray<Definition> = [...enterCases.cases, ...modelCas
  *
  * **Gotchas**
  *
- * They run one after the other: one of them fills the store with programs, so that others are refused meanwhile. What
+ * They run one after the other, and beside no other program: one of them fills the store with programs, so that others are
+ * refused meanwhile, and one waits until nobody has been heard of for a while. What
  * may be written is never forgotten, so it grows by some types with every run. Programs run out while the cases wait, so
  * run them with the live clock.
  *

@@ -45,6 +45,22 @@ const unseen = define(
   })
 )
 
+const away = define(
+  "a silence of all programs is none of each: who was there then is forgotten later",
+  Effect.fnUntraced(function*(t: ProgramFixture) {
+    const old = t.release("old 1.0", 1, { expiry: Duration.seconds(1) })
+    const next = t.release("new 2.0", 2, { expiry: shortExpiry })
+    yield* t.told("the new program, before", { ...next, writes: [] })
+    yield* t.told("the old program", old, 1)
+    // The store cannot be reached: nobody is heard of.
+    yield* t.gone(old)
+    yield* t.told("the new program, which is the first to be heard of again", next, 1)
+    yield* t.told("the old program, which is the second", old, 1)
+    const onward = Effect.map(t.enter(next), ([answer]) => answer!.revision === 2)
+    yield* t.eventually("the old program counts no more, when it alone is not heard of", onward)
+  })
+)
+
 const heard = define(
   "a program that is heard of again counts from then on",
   Effect.fnUntraced(function*(t: ProgramFixture) {
@@ -240,5 +256,6 @@ export const cases: ReadonlyArray<Definition> = [
   comesBack,
   unseen,
   expires,
+  away,
   heard
 ]

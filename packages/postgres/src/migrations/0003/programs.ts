@@ -12,12 +12,14 @@ const lockPrograms = (schema: string): string =>
 
 /** Which programs are at work, and which revisions may be written. */
 export const programs = (schema: string): ReadonlyArray<string> => [
-  // One row, with a number that grows whenever what the programs alive can read has changed.
+  // One row, with a number that grows whenever what the programs alive can read has changed, and when anybody was heard
+  // of last.
   `CREATE TABLE ${schema}.program_changes (
   single boolean PRIMARY KEY DEFAULT true CHECK (single),
-  number bigint NOT NULL
+  number bigint NOT NULL,
+  heard_at timestamptz NOT NULL
 )`,
-  `INSERT INTO ${schema}.program_changes (number) VALUES (1)`,
+  `INSERT INTO ${schema}.program_changes (number, heard_at) VALUES (1, clock_timestamp())`,
   // A program is heard of every few seconds: no index holds a time, and half of a page stays free for new versions.
   // \`told\` is the number of changes at which it was last judged, \`digest\` what it said then.
   `CREATE TABLE ${schema}.programs (
@@ -63,8 +65,8 @@ DECLARE
   lock_wait text;
   at timestamptz;
   changes bigint;
-  said text := md5(concat_ws('/', r_category::text, r_type::text, r_revision::text, w_category::text, w_type::text,
-    w_revision::text));
+  said text := encode(sha256(convert_to(concat_ws('/', r_category::text, r_type::text, r_revision::text,
+    w_category::text, w_type::text, w_revision::text), 'UTF8')), 'hex');
 BEGIN
   IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
     problem := current_setting('transaction_isolation');
@@ -72,6 +74,10 @@ BEGIN
   END IF;
   ${lockPrograms(schema)}
   at := clock_timestamp();
+  -- A silence of all is no program's own: the store could not be reached, or its clock was put forward.
+  UPDATE ${schema}.programs p SET until = p.until + (at - c.heard_at) - p_expiry / 3 * interval '1 millisecond'
+  FROM ${schema}.program_changes c WHERE at - c.heard_at > p_expiry / 3 * interval '1 millisecond';
+  UPDATE ${schema}.program_changes SET heard_at = at;
   DELETE FROM ${schema}.programs p WHERE p.until <= at;
   IF FOUND THEN
     UPDATE ${schema}.program_changes SET number = number + 1;
