@@ -234,8 +234,9 @@ describe("a breaking edit", () => {
 
   describe("an event that an aggregate has lost, and meets in its streams", () => {
     const losing = (upcaster: Upcaster.Options = {}) => {
-      const Notes = Projection.make("Notes", { key: Schema.String, row: Schema.Null, events: [Shipped] })
-        .fold({ Shipped: () => null })
+      class Notes extends Projection.make("Notes", { row: Schema.Null, events: [Shipped] }).fold({
+        on: { Shipped: () => null }
+      }) {}
       const rest = domainOf([Placed, Closed])
       return codeOf(Domain.make("Shop", { ...rest, projections: [Notes] }) as Domain.Any, upcaster)
     }
@@ -385,6 +386,18 @@ describe("an edit of the catalogue", () => {
     ))
   it.effect("a golden payload taken out", () =>
     edited(edit(({ events }) => events.Placed.revisions[1].golden.generated.pop()), /was removed or edited/, 2))
+  it.effect("all golden payloads of a revision, told once", () =>
+    Effect.gen(function*() {
+      const without = edit(({ events }) => events.Placed.revisions[1].golden.generated = [])
+      const found = yield* edited(without, /the golden payload .* and 4 more were removed or edited/, 2)
+      assert.lengthOf(found.filter(({ kind }) => kind === "CatalogEdited"), 1)
+      const another = edit(({ events }) => {
+        const [, second] = events.Placed.revisions
+        Object.assign(second, { schema: { type: "object" }, golden: { byHand: [], generated: [] } })
+      })
+      const told = yield* edited(another, /its schema in the catalogue was edited/, 2)
+      assert.lengthOf(told.filter(({ kind }) => kind === "CatalogEdited"), 1)
+    }))
   it.effect("a golden payload edited", () =>
     edited(edit(({ events }) => events.Placed.revisions[1].golden.generated[0].cents++), /was removed or edited/, 2))
   it.effect("a category taken out", () =>
@@ -640,6 +653,17 @@ describe("golden payloads", () => {
       assert.sameDeepMembers(Array.from(generated("Switched")), [{ on: false }, { on: true }])
     }))
 
+  it.effect("show texts of several lengths, also deep inside", () =>
+    Effect.gen(function*() {
+      const treeOf = (v: Schema.Codec<string>) => {
+        const Tree = Schema.Struct({ v, kids: Schema.Array(Schema.suspend((): Schema.Codec<unknown> => Tree)) })
+        return codeOf(domainOf([Event.make("E", { a: Tree })]))
+      }
+      const catalog = yield* Catalog.update(undefined, treeOf(Schema.String))
+      const short = Schema.String.check(Schema.makeFilter((text) => text.length <= 1))
+      assert.deepStrictEqual((yield* findingsOf(treeOf(short), catalog)).map(({ kind }) => kind), ["GoldenUnreadable"])
+    }))
+
   it.effect("stand beside those of a person", () =>
     Effect.gen(function*() {
       const byHand: any = structuredClone(recorded)
@@ -661,8 +685,15 @@ describe("golden payloads", () => {
       assert.deepStrictEqual(catalog.events["Odd"]!.revisions[0]!.golden.generated, [])
       assert.isNotEmpty(catalog.events["Odd"]!.revisions[1]!.golden.generated)
       const found = yield* findingsOf(code, catalog)
-      assert.deepStrictEqual(found.map(({ event, kind }) => [event, kind]), [["Odd", "NotChecked"]])
-      assert.isFalse(Catalog.isBreaking(found[0]!))
+      assert.deepStrictEqual(found.map(({ event, kind, revision }) => [event, kind, revision]), [
+        ["Odd", "NotChecked", 1],
+        ["Odd", "NotChecked", undefined]
+      ])
+      assert.isFalse(found.some(Catalog.isBreaking))
+      // Nobody is told of what is done.
+      const byHand: any = structuredClone(catalog)
+      byHand.events.Odd.revisions[0].golden.byHand.push({ it: "7f3a-1" })
+      assert.deepStrictEqual(Catalog.check(byHand, code), [])
     }))
 })
 

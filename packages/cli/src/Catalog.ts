@@ -131,9 +131,11 @@ export type Catalog = typeof Catalog.Type
  *
  * - `EditedInPlace`: the schema of a recorded revision is another one now
  * - `MissingRevision`: the code has no such revision any more, or lacks a hop to it
- * - `MissingEvent`: a recorded type that no domain has, and that was not renamed, split or dropped
+ * - `MissingEvent`: a recorded type that no domain has, and that was not renamed, split or dropped; or that an aggregate does
+ *   not have any more whose streams hold it
  * - `MissingCategory`: streams of a category that nobody looks for any more
- * - `TwoEvents`: several events of one tag
+ * - `TwoEvents`: several events of one tag. A definition in the options of the upcaster may be that of its day: its revisions
+ *   are the first ones of today's
  * - `StillUsed`: an event of a domain that the upcaster has retired
  * - `UpcastFails`: a payload that the schema of an old revision accepts is not read
  * - `GoldenUnreadable`: a golden payload that is not read any more

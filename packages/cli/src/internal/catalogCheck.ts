@@ -219,6 +219,18 @@ const checkGolden = (
   return [unreadable, changed].filter((finding) => finding !== undefined)
 }
 
+/** What there is no example of. */
+const notGolden = (event: string, { golden: { byHand, generated }, revision }: Revision): ReadonlyArray<Finding> =>
+  byHand.length + generated.length > 0 ? [] : [{
+    kind: "NotChecked",
+    event,
+    revision,
+    what: "it has no golden payload, so an edit that JSON Schema does not see is not found",
+    remedy:
+      "run `varve catalog update`; where nothing can be generated from its schema, add payloads to golden.byHand in the"
+      + " catalogue, as they lie in a store"
+  }]
+
 const unreadableOf = (
   event: string,
   revision: number,
@@ -266,6 +278,7 @@ const checkEntry = (project: Project, catalog: Catalog, type: string, entry: Ent
   const { event } = known
   const findings = [...missingInStreams(project, type, entry, known), ...notRecorded(type, known, entry)]
   for (const revision of entry.revisions) {
+    if (event !== undefined) findings.push(...notGolden(type, revision))
     // A dropped type is read as nothing, whatever its payload.
     const schema = event === undefined ? [] : checkSchema(type, entry, revision, event)
     findings.push(...schema)
@@ -299,14 +312,14 @@ const edited = (base: Catalog, catalog: Catalog): ReadonlyArray<Finding> => {
         const [was, is] = [shape.canonical(schema), shape.canonical(now.schema)]
         const kept = new Set([...now.golden.byHand, ...now.golden.generated].map(text.line))
         const lost = [...golden.byHand, ...golden.generated].filter((payload) => !kept.has(text.line(payload)))
-        return [
-          ...(text.line(was) === text.line(is)
-            ? []
-            : [finding(type, `its schema in the catalogue was edited: ${listed(shape.diff(was, is))}`, revision)]),
-          ...lost.map((payload) =>
-            finding(type, `the golden payload ${shown(payload)} was removed or edited`, revision)
-          )
-        ]
+        // Payloads of another schema are others.
+        if (text.line(was) !== text.line(is)) {
+          return [finding(type, `its schema in the catalogue was edited: ${listed(shape.diff(was, is))}`, revision)]
+        }
+        const [first, ...more] = lost
+        if (first === undefined) return []
+        const all = more.length === 0 ? "was" : `and ${more.length} more were`
+        return [finding(type, `the golden payload ${shown(first)} ${all} removed or edited`, revision)]
       })
     ]
   })

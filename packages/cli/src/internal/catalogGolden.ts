@@ -31,9 +31,16 @@ const isStorable = (value: unknown): value is Schema.Json => {
   }
 }
 
+/** Of which kind a value is that has no parts: what checks ask of texts and numbers, told roughly. */
+const kindOf = (value: Schema.Json): string => {
+  if (typeof value === "string") return value.length <= 1 ? `text of ${value.length}` : "text"
+  if (typeof value === "number") return `${Number.isInteger(value) ? "whole" : "part"} ${Math.sign(value)}`
+  return String(value)
+}
+
 /** The kinds of values in a payload and where they are: what tells one payload from another. */
 const features = (value: Schema.Json, path = ""): ReadonlyArray<string> => {
-  if (typeof value !== "object" || value === null) return [`${path}:${value === null ? "null" : typeof value}`]
+  if (typeof value !== "object" || value === null) return [`${path}:${kindOf(value)}`]
   // `Array.isArray` does not narrow what is readonly.
   const members = Array.isArray(value)
     ? (value as ReadonlyArray<Schema.Json>).map((item) => ["[]", item] as const)
