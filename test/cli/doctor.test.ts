@@ -39,6 +39,36 @@ const erase = (position: number) =>
 
 describe("the inventory", () => {
   test(
+    "shows what a terminal obeys, and does not say it",
+    Effect.gen(function*() {
+      const { doctor } = yield* bound
+      yield* Checkup.write([{ type: "Teleported" }])
+      const admin = yield* StoreAdmin.StoreAdmin
+      const store = yield* EventStore.EventStore
+      const [type, category] = ["\u001B[2J", "\u009B1m"]
+      const planted = Layer.mergeAll(
+        Layer.succeed(StoreAdmin.StoreAdmin, {
+          ...admin,
+          inventory: Effect.map(admin.inventory, ([entry]) => [{ ...entry!, category, type }])
+        }),
+        Layer.succeed(EventStore.EventStore, {
+          ...store,
+          readPage: (request) =>
+            Effect.map(store.readPage(request), ({ events, ...page }) => ({
+              ...page,
+              events: events.map((event) => ({ ...event, type, stream: { ...event.stream, category } }))
+            }))
+        })
+      )
+      const { code, stdout } = yield* Effect.provide(doctor("--all"), planted)
+      assert.strictEqual(code, 1)
+      assert.include(stdout, "\n\\u009b1m  \\u001b[2J         1       1       0  UNKNOWN CATEGORY\n")
+      assert.include(stdout, "\n\\u009b1m \\u001b[2J, revision 1: 1 event\n")
+      assert.notMatch(stdout, /[\u001B\u009B]/)
+    })
+  )
+
+  test(
     "tells how the program reads each type and revision",
     Effect.gen(function*() {
       const { doctor } = yield* bound
@@ -230,6 +260,22 @@ describe("reading events", () => {
       const report = yield* json("--sample", "4")
       const positions = report.unreadable.map(({ position }) => position)
       assert.deepStrictEqual(positions.toSorted((a, b) => a - b), [1, 2, 5, 14])
+    })
+  )
+
+  test(
+    "a sample is not looked for in small pages where there is none for long",
+    Effect.gen(function*() {
+      const { json } = yield* bound
+      yield* Checkup.write(Array.from({ length: 50 }, () => ({ type: "Teleported" })))
+      yield* Checkup.write(Array.from({ length: 3_000 }, () => ({ type: "Teleported", revision: 2 })))
+      yield* Checkup.write([{ type: "Teleported" }])
+      const { asked, layer } = yield* stopping(1_000)
+      const report = yield* Effect.provide(json("--sample", "20"), layer)
+      const positions = report.unreadable.filter(({ revision }) => revision === 1).map(({ position }) => position)
+      assert.deepStrictEqual(positions, [1, 3_051, ...Array.from({ length: 18 }, (_, i) => i + 2)])
+      // About twenty of them for the second revision.
+      assert.isBelow(asked.length, 50)
     })
   )
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
-import { CommitId, EventStore, StoreAdmin } from "@varve/core"
+import { CommitId, EventStore, EventStoreError, Limits, StoreAdmin } from "@varve/core"
 import { Context, Effect } from "effect"
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs"
+import { TestClock } from "effect/testing"
+import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as History from "./copying/History.ts"
 import * as Run from "./copying/Run.ts"
@@ -45,13 +46,25 @@ describe("varve export", () => {
       const metadata = `"metadata":{"actor":"ada","fingerprint":"abc"}}`
       const stream = `"tenant":"acme","category":"Purchase","id":"1"`
       expect(out).toBe(
-        `{"position":1,${start},"commitIndex":0,${stream},"version":1,"type":"OrderPlaced","revision":1,${end},`
+        `{"position":1,${start},"commitIndex":0,"commitEvents":2,${stream},"version":1,"type":"OrderPlaced","revision":1,${end},`
           + `"payload":{"1":"\u2028","2":1e+21,"total":3,"b":-0},${metadata}\n`
           + `{"position":2,${start},"commitIndex":1,${stream},"version":2,"type":"OrderSent","revision":7,${end},`
           + `"payload":null,${metadata}\n`
       )
       expect(err).toMatch(/^Exported 2 events, positions 1 to 2, \d+ bytes, in 0.0 s\n$/)
       expect(code).toBe(0)
+    }))
+
+  it.effect("says in the first line of a commit of several how many they are", () =>
+    Effect.gen(function*() {
+      const { text } = yield* filled(seed, 50)
+      const lines = text.split("\n").slice(0, -1).map((line) => JSON.parse(line))
+      const counts = Map.groupBy(lines, ({ commitId }) => commitId)
+      for (const { commitEvents, commitId, commitIndex, position } of lines) {
+        const { length } = counts.get(commitId)!
+        const expected = commitIndex === 0 && length > 1 ? length : undefined
+        expect({ seed, position, commitEvents }).toEqual({ seed, position, commitEvents: expected })
+      }
     }))
 
   it.effect("writes nothing of an empty store", () =>
@@ -182,6 +195,121 @@ describe("varve export --output", () => {
       const until = History.lines(text).find(({ commitId }) => commitId !== last!.commitId)!.commitId
       const end = History.lines(text).filter(({ commitId }) => commitId === until).at(-1)!.position
       expect(yield* failure(text, "--until", `${end}`)).toContain(`expected events up to position ${end} at most`)
+    }))
+
+  it.effect("leaves a file that is none of its own as it is, and where it is", () =>
+    Effect.gen(function*() {
+      const { services, text } = yield* filled(seed + 7, 10)
+      const other = (yield* filled(seed + 8, 10)).text
+      const folder = Run.directory()
+      const file = join(folder, "events.ndjson")
+      // The first ones have no whole line, and may look like the beginning of one.
+      const start = text.slice(0, 40)
+      const contents = ["secret", start.replace("1", "2"), `${start}\u0000`, "x".repeat(2_000_000), "secret\n", other]
+      for (const content of contents) {
+        writeFileSync(file, content)
+        const { code, err, out } = yield* Run.varve(services, "plain", ["export", "-o", file])
+        expect({ code, out }).toEqual({ code: 2, out: "" })
+        expect(err).toMatch(/^varve: [^\n]*events\.ndjson, line 1[^\n]+\n$/)
+        expect(readdirSync(folder)).toEqual(["events.ndjson"])
+        expect(readFileSync(file, "utf8")).toBe(content)
+      }
+      // Beside an export that was begun.
+      writeFileSync(`${file}.partial`, text.slice(0, 1_000))
+      const { code } = yield* Run.varve(services, "plain", ["export", "-o", file])
+      expect(code).toBe(2)
+      expect(readFileSync(file, "utf8")).toBe(other)
+      expect(readFileSync(`${file}.partial`, "utf8")).toBe(text.slice(0, 1_000))
+    }))
+
+  it.effect("refuses a second one into the same file, and nothing of it is lost", () =>
+    Effect.gen(function*() {
+      const { services, text } = yield* filled(seed + 9, 60)
+      const file = join(Run.directory(), "events.ndjson")
+      const store = Context.get(services, EventStore.EventStore)
+      let pages = 0
+      const interrupted = Context.add(services, EventStore.EventStore, {
+        ...store,
+        readPage: (request) =>
+          Effect.gen(function*() {
+            // The other one begins and ends while this one reads its second page.
+            if (++pages === 2) {
+              const { code } = yield* Run.varve(services, "plain", ["export", "-o", file])
+              expect(code).toBe(0)
+            }
+            return yield* store.readPage(request)
+          })
+      })
+      const { code, err, out } = yield* Run.varve(interrupted, "plain", ["export", "-o", file])
+      expect(pages).toBe(2)
+      expect({ code, out }).toEqual({ code: 2, out: "" })
+      expect(err).toMatch(
+        /\.partial: expected \d+ bytes, as this export has left it, got \d+: somebody else writes to it/
+      )
+      expect(readFileSync(file, "utf8")).toBe(text)
+    }))
+
+  it.effect("reads no more at a time than fits, be the next events the largest there are", () =>
+    Effect.gen(function*() {
+      const { services } = yield* filled(seed, 200)
+      const store = Context.get(services, EventStore.EventStore)
+      const asked: Array<number> = []
+      const watched = Context.add(services, EventStore.EventStore, {
+        ...store,
+        readPage: (request) => {
+          asked.push(request.limit ?? Limits.eventsPerPageDefault)
+          return store.readPage(request)
+        }
+      })
+      yield* Run.varve(watched, "plain", ["export"])
+      // The longest text of V8 has 2^29 characters; little events come many at a time.
+      const most = Math.max(...asked)
+      expect(most * (Limits.payloadBytes + Limits.metadataBytes)).toBeLessThan(2 ** 29)
+      expect(most).toBeGreaterThan(100)
+    }))
+
+  it.effect("takes its bar away before it tells what went wrong", () =>
+    Effect.gen(function*() {
+      const { services } = yield* filled(seed, 60)
+      const store = Context.get(services, EventStore.EventStore)
+      const seen: Array<string> = []
+      const show = (what: string) => Effect.sync(() => void seen.push(what))
+      const broken = Context.add(services, EventStore.EventStore, {
+        ...store,
+        readPage: (request) =>
+          seen.length === 0
+            ? store.readPage(request)
+            : Effect.fail(
+              new EventStoreError.EventStoreError({
+                operation: "read",
+                reason: new EventStoreError.Unavailable({ what: "database", expected: "an answer", actual: "none" })
+              })
+            )
+      })
+      // As bin.ts has it on a terminal.
+      const Display = Context.Reference("@varve/cli/Display", { defaultValue: () => ({}) })
+      const { code } = yield* Run.varve(broken, "plain", ["export"]).pipe(
+        Effect.provideService(Display, { everyMillis: 0, show: () => show("bar"), clear: show("clear") })
+      )
+      expect({ code, seen }).toEqual({ code: 2, seen: ["bar", "clear"] })
+    }))
+
+  it.effect("tells in minutes and seconds how long it took", () =>
+    Effect.gen(function*() {
+      const { services } = yield* filled(seed, 3)
+      const store = Context.get(services, EventStore.EventStore)
+      for (
+        const [millis, words] of [[59_940, "59.9 s"], [59_960, "1 min 0 s"], [119_700, "2 min 0 s"], [
+          61_000,
+          "1 min 1 s"
+        ]]
+      ) {
+        const slow = Context.add(services, EventStore.EventStore, {
+          ...store,
+          readPage: (request) => Effect.andThen(TestClock.adjust(millis as number), store.readPage(request))
+        })
+        expect((yield* Run.varve(slow, "plain", ["export"])).err).toContain(`, in ${words}\n`)
+      }
     }))
 
   it.effect("tells where it cannot write", () =>

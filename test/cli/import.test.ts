@@ -113,6 +113,24 @@ describe("varve import", () => {
       })
     }))
 
+  it.effect("takes no half of a commit, be the file cut off between two lines", () =>
+    Effect.gen(function*() {
+      const { text } = yield* filled(seed, 15)
+      const lines = text.split("\n").slice(0, -1)
+      const parsed = History.lines(text)
+      let cuts = 0
+      for (const [i, { commitId, commitIndex }] of parsed.entries()) {
+        if (parsed[i + 1]?.commitId !== commitId) continue
+        cuts++
+        const [first, events] = [i + 1 - commitIndex, parsed.filter((line) => line.commitId === commitId).length]
+        expect(yield* refused(linesOf(lines.slice(0, i + 1)))).toBe(
+          `varve: standard input, line ${first}, the commit ${commitId} that begins there: `
+            + `expected ${events} events, got ${commitIndex + 1}\n`
+        )
+      }
+      expect(cuts).toBeGreaterThan(0)
+    }))
+
   it.effect("tells what was erased in the store since", () =>
     Effect.gen(function*() {
       const text = linesOf([line()])
@@ -147,7 +165,9 @@ describe("varve import", () => {
       const last = History.lines(text).at(-1)!
       const longer = lines.at(-1)!.replace(`:${head},`, `:${head + 1},`)
         .replace(`"commitIndex":${last.commitIndex}`, `"commitIndex":${last.commitIndex + 1}`)
-      expect(yield* refused(linesOf([...lines, longer]), services)).toContain(
+      // Of a commit that does not say how many events it has.
+      const silent = linesOf([...lines, longer]).replaceAll(/"commitEvents":\d+,/g, "")
+      expect(yield* refused(silent, services)).toContain(
         `the store ends at position ${head}, in the middle of this commit`
       )
       const stale = { ...behind, position: head + 1, id: "new" }
@@ -283,6 +303,23 @@ describe("a line of events", () => {
       line().replace(":1}", `:${"[".repeat(500_000)}${"]".repeat(500_000)}}`),
       "line 1: expected"
     ],
+    [
+      "that is nothing but nested without end",
+      `${"[".repeat(500_000)}${"]".repeat(500_000)}`,
+      "line 1: expected a JSON object, got a value that is nested too deep"
+    ],
+    [
+      "with a payload that is a list without end",
+      line().replace(`{"total":1}`, `${"[".repeat(500_000)}${"]".repeat(500_000)}`),
+      "payload: expected a JSON object, or null when it was erased, got a value that is nested too deep"
+    ],
+    [
+      "with a field of what a terminal obeys",
+      line({ "\u001B[31m\u009B": 1 }),
+      "line 1, \\u001b[31m\\u009b: expected no such field, got 1"
+    ],
+    ["with a commit of one that is said", line({ commitEvents: 1 }), "commitEvents: expected a whole number from 2 to"],
+    ["of a commit that ends too early", line({ commitEvents: 3 }), "begins there: expected 3 events, got 1"],
     ["in the middle of a commit", line({ commitIndex: 1 }), "commitIndex: expected 0, the first of its commit, got 1"]
   ]
   for (const [name, text, message] of cases) {
@@ -310,6 +347,11 @@ describe("a line of events", () => {
         "has other metadata than its commit",
         { position: 2, version: 2, commitIndex: 1, metadata: { actor: "eve" } },
         "line 2, metadata: expected that of the rest of the commit"
+      ],
+      [
+        "says as well how many events its commit has",
+        { position: 2, version: 2, commitIndex: 1, commitEvents: 2 },
+        "line 2, commitEvents: expected none but in the first line of a commit, got 2"
       ],
       [
         "goes back in time",

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Aggregate, EventStore, StoreAdmin, Upcaster } from "@varve/core"
+import { Aggregate, EventStore, Limits, StoreAdmin, Upcaster } from "@varve/core"
 import { Context, Effect } from "effect"
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -328,6 +328,19 @@ describe("varve import --upcast", () => {
       )
     }))
 
+  it.effect("writes events that become far larger, as many at a time as a store takes", () =>
+    Effect.gen(function*() {
+      const name = "x".repeat(1_000_000)
+      const count = Math.floor(Limits.bytesPerRestore / name.length) + 1
+      Place.setMerge((origins) => origins.map((_, i) => ({ event: { _tag: "NameGiven", name }, from: [i] })))
+      const text = Array.from({ length: count }, (_, i) => line(i + 1, {})).join("")
+      const copy = yield* Run.memory
+      const args = ["import", "--upcast", "--map", join(Run.directory(), "map"), "-"]
+      const { code, err } = yield* Run.varve(copy, "wrong", args, text)
+      expect({ code, err }).toEqual({ code: 0, err: "" })
+      expect(yield* Context.get(copy, EventStore.EventStore).head).toBe(count)
+    }))
+
   it.effect("leaves a commit out that nothing is left of", () =>
     Effect.gen(function*() {
       const copy = yield* Run.memory
@@ -346,6 +359,23 @@ describe("varve import --upcast", () => {
         1
       ]])
       expect(yield* Context.get(copy, StoreAdmin.StoreAdmin).verify).toEqual([])
+    }))
+
+  it.effect("does not write the map over the events", () =>
+    Effect.gen(function*() {
+      const { file, text } = yield* filled(7, 3)
+      const copy = yield* Run.memory
+      const { code, err } = yield* Run.varve(copy, "plain", [
+        "import",
+        "--upcast",
+        "--map",
+        `${file}/../events.ndjson`,
+        file
+      ])
+      expect(code).toBe(2)
+      expect(err).toContain("--map: expected another file than that of the events, got")
+      expect(readFileSync(file, "utf8")).toBe(text)
+      expect(yield* Context.get(copy, EventStore.EventStore).head).toBe(0)
     }))
 
   it.effect("knows no --map and no --skip-unreadable without --upcast", () =>

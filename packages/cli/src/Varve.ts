@@ -17,6 +17,7 @@ import * as importing from "./commands/import.ts"
 import * as migrate from "./commands/migrate.ts"
 import * as projection from "./commands/projection.ts"
 import * as stream from "./commands/stream.ts"
+import * as Progress from "./internal/progress.ts"
 import { ConfigFile, Json } from "./internal/settings.ts"
 import { Style, styleOfTerminal } from "./internal/style.ts"
 import * as telling from "./internal/telling.ts"
@@ -71,6 +72,8 @@ export const run = (args: ReadonlyArray<string>): Effect.Effect<number, never, C
     const { canColor } = yield* TerminalCapabilities.TerminalCapabilities
     const tell = telling.to(telling.isForProgram(args))
     return yield* Command.runWith(command, { version })(args).pipe(
+      // What is told next begins a line, also when the work was interrupted.
+      Effect.onError(() => Effect.flatMap(Progress.Display, ({ clear }) => clear)),
       Effect.as(0),
       Effect.catch(tell.error),
       Effect.catchDefect(tell.defect),

@@ -102,8 +102,12 @@ export interface Line {
   readonly [rest: string]: unknown
 }
 
+/** Lines without `commitEvents`, which says nothing of an event by itself. */
 export const lines = (text: string): ReadonlyArray<Line> =>
-  text.split("\n").slice(0, -1).map((line) => JSON.parse(line))
+  text.split("\n").slice(0, -1).map((text) => {
+    const { commitEvents: _, ...line } = JSON.parse(text)
+    return line
+  })
 
 interface Made {
   readonly type: string

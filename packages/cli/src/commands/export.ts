@@ -16,11 +16,6 @@ import * as Progress from "../internal/progress.ts"
 import * as projectFile from "../internal/projectFile.ts"
 import { Json } from "../internal/settings.ts"
 
-interface Range {
-  readonly after: number
-  readonly until: number
-}
-
 /** What is exported: up to the head that the store has at the beginning. */
 const rangeOf = Effect.fnUntraced(function*(given: { readonly after: number; readonly until: Option.Option<number> }) {
   const head = yield* Effect.mapError(EventStore.EventStore.use((store) => store.head), exportPages.unreadable)
@@ -31,7 +26,7 @@ const rangeOf = Effect.fnUntraced(function*(given: { readonly after: number; rea
   if (until < given.after) return yield* failed("--until", `${given.after} or more, as --after is`, `${until}`)
   yield* exportPages.checkBoundary("--after", given.after, head)
   yield* exportPages.checkBoundary("--until", until, head)
-  const range: Range = { after: given.after, until }
+  const range: exportFile.Range = { after: given.after, until }
   return range
 })
 
@@ -44,7 +39,7 @@ interface Written {
 
 /** Writes the pages of a range, and tells how far that is. */
 const writePages = Effect.fnUntraced(function*<E, R>(
-  { after, until }: Range,
+  { after, until }: exportFile.Range,
   skipped: number,
   sink: (pages: Stream.Stream<string, Failed, EventStore.EventStore>) => Effect.Effect<void, E, R>
 ) {
@@ -69,7 +64,7 @@ const isClosedPipe = ({ reason }: PlatformError.PlatformError): boolean =>
   && reason.cause.code === "EPIPE"
 
 /** Writes to standard output. None when nobody reads on. */
-const toStdout = Effect.fnUntraced(function*(range: Range) {
+const toStdout = Effect.fnUntraced(function*(range: exportFile.Range) {
   const { stdout } = yield* Stdio.Stdio
   return yield* writePages(range, 0, (pages) => Stream.run(pages, stdout())).pipe(
     Effect.map(Option.some),
@@ -80,33 +75,31 @@ const toStdout = Effect.fnUntraced(function*(range: Range) {
   )
 })
 
-const words = ({ bytes, events, millis }: Written, { after, until }: Range): string =>
+const words = ({ bytes, events, millis }: Written, { after, until }: exportFile.Range): string =>
   `Exported ${print.count(events, "event")}${
     events === 0 ? "" : `, positions ${print.number(after + 1)} to ${print.number(until)}`
   }, `
   + `${print.number(bytes)} bytes, in ${Progress.seconds(millis)}`
 
-const toFile = (path: string, range: Range) =>
-  exportFile.use(
+const toFile = Effect.fnUntraced(function*(path: string, range: exportFile.Range) {
+  const { cut, position, written } = yield* exportFile.use(
     path,
-    range.after,
-    Effect.fnUntraced(function*(output) {
-      if (output.position > range.until) {
-        return yield* failed(path, `events up to position ${range.until} at most`, `some up to ${output.position}`)
-      }
-      const { cut, position, resumed, write } = output
+    range,
+    Effect.fnUntraced(function*({ cut, position, resumed, write }) {
       if (resumed || cut > 0) {
         const cutOff = cut === 0 ? "" : `; ${print.number(cut)} bytes behind it, which are no whole commit, are cut off`
         yield* Console.error(`${path} goes up to position ${print.number(position)}${cutOff}`)
       }
       const rest = { after: position, until: range.until }
       const written = yield* writePages(rest, position - range.after, (pages) => Stream.runForEach(pages, write))
-      yield* print.answer(
-        { file: path, after: range.after, until: range.until, resumedAfter: position, cut, ...written },
-        Console.log(`${words(written, rest)}, to ${path}`)
-      )
+      return { cut, position, written }
     })
   )
+  yield* print.answer(
+    { file: path, ...range, resumedAfter: position, cut, ...written },
+    Console.log(`${words(written, { ...range, after: position })}, to ${path}`)
+  )
+})
 
 const run = Effect.fnUntraced(function*({ after, output, until }: {
   readonly after: number

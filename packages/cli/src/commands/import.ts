@@ -80,7 +80,11 @@ const mapOf = (path: Path.Path, folder: string, { file, map }: Settings): string
 
 const upcasting = Effect.fnUntraced(
   function*(source: eventFile.Source, { folder, project }: projectFile.Found, settings: Settings) {
-    const map = mapOf(yield* Path.Path, folder, settings)
+    const path = yield* Path.Path
+    const map = mapOf(path, folder, settings)
+    if (source.file !== undefined && path.resolve(map) === path.resolve(source.file)) {
+      return yield* failed("--map", "another file than that of the events", map)
+    }
     const summary = yield* copyRun.run(source, { project, all: settings.verify, skip: settings.skipUnreadable, map })
     yield* print.answer(
       { source: source.name, ...summary },

@@ -67,7 +67,8 @@ export const make = Effect.fnUntraced(function*(file: string, index: Index, know
       if (count === 0) return yield* failed(file, "a file that stays as it is", "one that became shorter meanwhile")
       read += count
     }
-    return yield* Effect.fromResult(ndjson.parse(file, { number: 0, offset, length, bytes, ended: true }))
+    const line = { number: 0, offset, length, bytes, ended: true }
+    return (yield* Effect.fromResult(ndjson.parse(file, line))).event
   }, Effect.mapError((error) => error instanceof Failed ? error : eventFile.unusable(file)(error)))
 
   const load = Effect.fnUntraced(function*(key: string, category: copyRead.Category) {

@@ -4,6 +4,7 @@ import * as StoredEvent from "@varve/core/StoredEvent"
 import * as StreamName from "@varve/core/StreamName"
 import type * as Upcaster from "@varve/core/Upcaster"
 import * as Effect from "effect/Effect"
+import { Buffer } from "node:buffer"
 import type * as copyMerge from "./copyMerge.ts"
 import * as copyRead from "./copyRead.ts"
 import * as copyStreams from "./copyStreams.ts"
@@ -178,7 +179,9 @@ const wantedOf = (
   const [first, ...others] = copied.map(({ event }) => event)
   if (first === undefined) return undefined
   const [from, to] = [entries[0], entries.at(-1)!].map(({ line }) => ndjson.placeOf(source, line.number))
-  return { events: [first, ...others], bytes, from: from!, to: to! }
+  // An upcast, a split or a merge may make much of little.
+  const made = copied.reduce((sum, { output: { payload } }) => sum + Buffer.byteLength(JSON.stringify(payload)), 0)
+  return { events: [first, ...others], bytes: Math.max(bytes, made), from: from!, to: to! }
 }
 
 /** Starts at the beginning. `apply` is to be given every commit, in order. */

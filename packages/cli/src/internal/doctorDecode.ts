@@ -182,9 +182,11 @@ const sampleOf = Effect.fnUntraced(function*(
   let [heldAfter, heldTo] = [0, 0]
   /** The first event of this type and revision at a position or behind it. */
   const find = Effect.fnUntraced(function*(from: number) {
-    for (let after = from - 1; after < last;) {
+    for (let after = from - 1, wanted = limit; after < last;) {
       if (after < heldAfter || after >= heldTo) {
-        const page = yield* store.readPage({ after, until: last, filter, limit })
+        const page = yield* store.readPage({ after, until: last, filter, limit: wanted })
+        // Behind a page of other revisions there may be many more of those.
+        wanted = Math.min(wanted * 2, eventsPerWalk)
         held = page.events
         heldAfter = after
         heldTo = page.atHead ? last : page.scannedTo

@@ -57,8 +57,8 @@ export const inventory = Effect.fnUntraced(function*(entries: ReadonlyArray<Entr
   yield* print.table(
     ["category", "type", "revision", "events", "erased", "read"],
     entries.map(({ category, erased, events, reading, revision, type }) => [
-      category,
-      type,
+      print.plain(category),
+      print.plain(type),
       revision,
       events,
       erased,
@@ -77,7 +77,9 @@ const cases = Effect.fnUntraced(function*(all: ReadonlyArray<Case>, total: numbe
     // Of which all are kept, unless there are more than anybody asks for.
     const more = all.length < total ? "at least " : ""
     yield* Console.log(
-      `${bad(`${category} ${type}, revision ${revision}`)}: ${more}${print.count(group.length, "event")}`
+      `${bad(`${print.plain(category)} ${print.plain(type)}, revision ${revision}`)}: ${more}${
+        print.count(group.length, "event")
+      }`
     )
     const rows = group.slice(0, shownPerType).map(({ id, position, reason, tenant, version }) => [
       position,

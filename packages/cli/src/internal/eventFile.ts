@@ -114,6 +114,8 @@ class Commits {
   private readonly source: string
   private entries: Array<Entry> = []
   private last: StoredEvent | undefined
+  /** How many events the commit has, where its first line says it. */
+  private wanted: number | undefined
 
   constructor(source: string) {
     this.source = source
@@ -125,20 +127,31 @@ class Commits {
     for (const line of lines) {
       const parsed = ndjson.parse(this.source, line)
       if (Result.isFailure(parsed)) return Result.fail(parsed.failure)
-      const event = parsed.success
+      const { commitEvents, event } = parsed.success
       const wrong = this.wrong(event, line.number)
       if (wrong !== undefined) return Result.fail(wrong)
-      if (event.commitId !== this.last?.commitId) commits.push(...this.end())
+      if (event.commitId !== this.last?.commitId) {
+        const ended = this.end()
+        if (Result.isFailure(ended)) return Result.fail(ended.failure)
+        commits.push(...ended.success)
+        this.wanted = commitEvents
+      }
       this.entries.push({ event, line })
       this.last = event
     }
     return Result.succeed(commits)
   }
 
-  end(): ReadonlyArray<Commit> {
-    const { entries } = this
+  /** The commit that ends with the last of all lines. */
+  end(): Result.Result<ReadonlyArray<Commit>, Failed> {
+    const { entries, last, source, wanted } = this
     this.entries = []
-    return commitOf(entries)
+    const [first] = entries
+    if (first !== undefined && wanted !== undefined && entries.length !== wanted) {
+      const what = `the commit ${last?.commitId} that begins there`
+      return Result.fail(ndjson.badLine(source, first.line.number, what, `${wanted} events`, `${entries.length}`))
+    }
+    return Result.succeed(commitOf(entries))
   }
 
   private wrong(event: StoredEvent, line: number): Failed | undefined {
@@ -184,7 +197,7 @@ export const commits = (
         return Effect.andThen(seen(bytes), take(cutter.push(chunk)))
       }),
       Stream.concat(Stream.fromEffect(Effect.suspend(() => take(cutter.end())))),
-      Stream.concat(Stream.fromEffect(Effect.sync(() => commits.end()))),
+      Stream.concat(Stream.fromEffect(Effect.suspend(() => Effect.fromResult(commits.end())))),
       Stream.flattenIterable
     )
   })

@@ -10,7 +10,8 @@ import * as ndjson from "./ndjson.ts"
 
 /** About how many bytes a page takes: the events asked for next are as many as fit when they are like the last ones. */
 const bytesPerPage = 2_097_152
-const eventsPerPage = 1_000
+/** Behind events that are small there may be the largest: a page of those must fit into memory, and into one text. */
+const eventsPerPage = 250
 /** Before the length of a line is known. */
 const eventsOfFirstPage = 50
 
@@ -59,6 +60,13 @@ export const eventsAt = Effect.fnUntraced(function*(from: number, to: number) {
   }
   return events
 }, Effect.mapError(unreadable))
+
+/** The events behind a position, up to the end of the commit that is there. */
+export const commitBehind = (after: number) =>
+  EventStore.EventStore.use((store) => store.readPage({ after, limit: 1 })).pipe(
+    Effect.map(({ events }) => events),
+    Effect.mapError(unreadable)
+  )
 
 /** Refuses a position that is in the middle of a commit: what ends there could not be imported. */
 export const checkBoundary = Effect.fnUntraced(function*(flag: string, position: number, head: number) {

@@ -14,7 +14,7 @@ import * as ndjson from "./ndjson.ts"
 /** Events of one commit, as the store is to hold them. */
 export interface Wanted {
   readonly events: Arr.NonEmptyReadonlyArray<StoredEvent>
-  /** Length of their lines, or of those that they come from. */
+  /** Length of their lines, or of those that they come from; not less than that of their payloads. */
   readonly bytes: number
   /** What messages call the first and the last of them. */
   readonly from: string
@@ -117,7 +117,9 @@ const writer = (admin: StoreAdmin.StoreAdmin["Service"]) => {
   return {
     flush: Effect.suspend(flush),
     put: Effect.fnUntraced(function*(wanted: Wanted) {
-      if (events + wanted.events.length > Limits.eventsPerRestore) yield* flush()
+      const isFull = events + wanted.events.length > Limits.eventsPerRestore
+        || bytes + wanted.bytes > Limits.bytesPerRestore
+      if (isFull) yield* flush()
       batch.push(wanted)
       events += wanted.events.length
       bytes += wanted.bytes

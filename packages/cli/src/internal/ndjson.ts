@@ -18,8 +18,11 @@ export const lineBytes: number = Limits.payloadBytes + Limits.metadataBytes + 8_
 
 const time = (at: DateTime.Utc): string => new Date(at.epochMilliseconds).toISOString()
 
-/** The line of an event, without its end. */
-export const format = (event: StoredEvent.StoredEvent): string => {
+/**
+ * The line of an event, without its end. The first event of a commit of several says how many there are, where that is
+ * known, so that a commit whose end was cut off is not taken for a whole one.
+ */
+export const format = (event: StoredEvent.StoredEvent, commitEvents = 1): string => {
   const { commitId, commitIndex, metadata, payload, position, revision, stream, type, version } = event
   const { category, id, tenant } = stream
   return exactJson.stringify({
@@ -27,6 +30,7 @@ export const format = (event: StoredEvent.StoredEvent): string => {
     recordedAt: time(event.recordedAt),
     commitId,
     commitIndex,
+    ...(commitIndex === 0 && commitEvents > 1 ? { commitEvents } : {}),
     tenant,
     category,
     id,
@@ -39,9 +43,17 @@ export const format = (event: StoredEvent.StoredEvent): string => {
   })
 }
 
-/** The lines of some events, each with its end. */
-export const formatAll = (events: ReadonlyArray<StoredEvent.StoredEvent>): string =>
-  events.map((event) => `${format(event)}\n`).join("")
+/** The lines of the events of whole commits, each with its end. */
+export const formatAll = (events: ReadonlyArray<StoredEvent.StoredEvent>): string => {
+  const lines: Array<string> = []
+  let commitEvents = 0
+  for (const event of events.toReversed()) {
+    commitEvents++
+    lines.push(`${format(event, commitEvents)}\n`)
+    if (event.commitIndex === 0) commitEvents = 0
+  }
+  return lines.reverse().join("")
+}
 
 const isObject = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value)
 
@@ -63,6 +75,7 @@ const Fields = Schema.Struct({
   recordedAt: Time,
   commitId: CommitId.CommitId,
   commitIndex: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Limits.eventsPerCommit - 1 })),
+  commitEvents: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 2, maximum: Limits.eventsPerCommit }))),
   tenant: Schema.String,
   category: Name,
   id: Schema.String.check(Schema.isMinLength(1)),
@@ -81,6 +94,7 @@ const words = new Map(Object.entries(
     recordedAt: "a time such as 2026-01-31T12:00:00.000Z",
     commitId: "a UUID in lower case",
     commitIndex: `a whole number from 0 to ${Limits.eventsPerCommit - 1}`,
+    commitEvents: `a whole number from 2 to ${Limits.eventsPerCommit}`,
     tenant: "a string",
     category: "a letter, then up to 127 letters, digits or underscores",
     id: "a string that is not empty",
@@ -98,10 +112,19 @@ const decode = Schema.decodeUnknownResult(Fields, { onExcessProperty: "error" })
 const issues = SchemaIssue.makeFormatterStandardSchemaV1()
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
+const textOf = (value: unknown): string => {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    // It came out of JSON, and JSON has no limit that writing it again does not have.
+    return "a value that is nested too deep"
+  }
+}
+
 /** An unknown value in a message: short, and without what a terminal obeys. */
 const show = (value: unknown): string => {
   if (value === undefined) return "none"
-  const text = JSON.stringify(value)
+  const text = textOf(value)
   return (text.length <= 80 ? text : `${text.slice(0, 80)}…`).replaceAll(
     /[\u007F-\u009F]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
@@ -143,8 +166,15 @@ const parseJson = (text: string): unknown => {
   return StoredEvent.parseJson(text)
 }
 
+/** What a line says. */
+export interface Parsed {
+  readonly event: StoredEvent.StoredEvent
+  /** How many events its commit has, where the line says it. */
+  readonly commitEvents: number | undefined
+}
+
 /** Makes a line an event, or tells which field of it is wrong. What would be stored as another value is refused. */
-export const parse = (source: string, line: Line): Result.Result<StoredEvent.StoredEvent, Failed> => {
+export const parse = (source: string, line: Line): Result.Result<Parsed, Failed> => {
   const bad = (what: string, expected: string, actual: string) =>
     Result.fail(badLine(source, line.number, what, expected, actual))
   if (line.length > lineBytes) return bad("", `at most ${lineBytes} bytes`, `${line.length} bytes`)
@@ -174,12 +204,16 @@ export const parse = (source: string, line: Line): Result.Result<StoredEvent.Sto
     )
   }
   const event = storedEvent(decoded.success)
+  const { commitEvents } = decoded.success
+  if (commitEvents !== undefined && event.commitIndex > 0) {
+    return bad("commitEvents", "none but in the first line of a commit", `${commitEvents}`)
+  }
   try {
     // Control characters and lone surrogates are the only ones that a writer of JSON has to escape by number.
-    if (format(event) !== text || text.includes("\\u")) exactJson.check(text, value)
+    if (format(event, commitEvents) !== text || text.includes("\\u")) exactJson.check(text, value)
   } catch (error) {
     if (error instanceof exactJson.Inexact) return bad("", error.expected, error.actual)
     throw error
   }
-  return Result.succeed(event)
+  return Result.succeed({ event, commitEvents })
 }

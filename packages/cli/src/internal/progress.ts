@@ -34,10 +34,11 @@ export const onTerminal = (write: (text: string) => void): Display => ({
   clear: Effect.sync(() => write("\r\u001B[K"))
 })
 
-export const seconds = (millis: number): string =>
-  millis < 59_950
-    ? `${(millis / 1_000).toFixed(1)} s`
-    : `${Math.floor(millis / 60_000)} min ${Math.round(millis / 1_000) % 60} s`
+export const seconds = (millis: number): string => {
+  if (millis < 59_950) return `${(millis / 1_000).toFixed(1)} s`
+  const whole = Math.round(millis / 1_000)
+  return `${Math.floor(whole / 60)} min ${whole % 60} s`
+}
 
 /** How many in a second. */
 export const rate = (count: number, millis: number): number => Math.round(count * 1_000 / Math.max(millis, 1))

@@ -4,6 +4,7 @@ import * as CliOutput from "effect/cli/CliOutput"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import { Found } from "./Failed.ts"
+import { plain } from "./print.ts"
 
 /** Whether the arguments ask for JSON. They may be wrong in all else, so they are not parsed. */
 export const isForProgram = (args: ReadonlyArray<string>): boolean => {
@@ -25,7 +26,7 @@ export const to = (program: boolean) => {
   const say = (message: string, more: ReadonlyArray<string> = []): Effect.Effect<void> =>
     program
       ? Console.error(JSON.stringify({ error: message }))
-      : Effect.forEach([`varve: ${message}`, ...more], (line) => Console.error(line), { discard: true })
+      : Effect.forEach([`varve: ${plain(message)}`, ...more], (line) => Console.error(line), { discard: true })
   const presenter: CliOutput.Presenter = {
     present: (event) => {
       if (event._tag !== "InvalidInvocation") return CliOutput.defaultPresenter.present(event)
@@ -47,6 +48,10 @@ export const to = (program: boolean) => {
     },
     /** Tells what nobody has foreseen: a mistake, here or in the code of the project, whose place matters. */
     defect: (defect: unknown): Effect.Effect<number> =>
-      Effect.as(say(program ? stackOf(defect) : `a mistake in the program: ${stackOf(defect)}`), 2)
+      Effect.suspend(() => {
+        const stack = stackOf(defect)
+        const [first, ...more] = stack.split("\n")
+        return Effect.as(program ? say(stack) : say(`a mistake in the program: ${first}`, more), 2)
+      })
   }
 }
