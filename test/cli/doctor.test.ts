@@ -201,7 +201,7 @@ describe("reading events", () => {
         assert.include(stdout, "60 events, 1 of them erased: 6 cannot be read\n")
         assert.match(
           stdout,
-          /\nPurchase Sent, revision 1: 1 event\n.*\n +21 {2}x\\u2028y +1 {2}UpcastFailed: .*nobody knows, where to\n/
+          /\nPurchase Sent, revision 1: 1 event\n.*\n +21 {2}Purchase\/x\\u2028y +1 {2}UpcastFailed: .*nobody knows, where to\n/
         )
         assert.notInclude(stdout, "\u2028")
         assert.isFalse(folder.isInterrupted)
@@ -217,7 +217,7 @@ describe("reading events", () => {
       const { stdout } = yield* doctor("--all")
       assert.include(stdout, "\nPurchase Teleported, revision 1: 25 events\n")
       assert.include(stdout, "\nand 5 more\n")
-      assert.match(stdout, /\n +20 +1 +20 +UnknownType\n/)
+      assert.match(stdout, /\n +20 {2}Purchase\/1 +20 +UnknownType\n/)
       assert.notMatch(stdout, /\n +21 /)
       assert.strictEqual((yield* json("--all")).unreadable.length, 25)
     })

@@ -31,6 +31,20 @@ const mapOf = (file: string): ReadonlyMap<number, ReadonlyArray<number>> => {
   return map
 }
 
+/** How many old events became what, each counted once. */
+const fates = (lines: ReturnType<typeof History.lines>, copied: ReturnType<typeof History.copied>) => {
+  const counts = { split: 0, renamed: 0, upcast: 0 }
+  for (const { position, revision, type } of lines) {
+    const [to, ...others] = copied.map.get(position)!
+    if (to === undefined) continue
+    const made = copied.lines[to - 1]!
+    if (others.length > 0) counts.split++
+    else if (made.type !== type) counts.renamed++
+    else if (made.revision !== revision) counts.upcast++
+  }
+  return counts
+}
+
 const configs = ["plain", "merging"] as const
 
 describe.each(configs)("varve import --upcast, %s", (config) => {
@@ -44,6 +58,7 @@ describe.each(configs)("varve import --upcast, %s", (config) => {
         const expected = History.copied(lines, config === "merging")
         expect(History.lines(yield* exported(copy))).toEqual(expected.lines)
         expect(new Map(Array.from(mapOf(`${file}.map`)).sort(([a], [b]) => a - b))).toEqual(expected.map)
+        if (config === "plain") expect(JSON.parse(out)).toMatchObject(fates(lines, expected))
         expect(JSON.parse(out)).toMatchObject({
           read: lines.length,
           written: expected.lines.length,
@@ -70,7 +85,9 @@ describe.each(configs)("varve import --upcast, %s", (config) => {
         yield* Run.varve(copy, config, ["import"], text.split("\n").slice(0, end).map((line) => `${line}\n`).join(""))
         const { code, out } = yield* Run.varve(copy, config, ["import", "--upcast", file])
         expect(code).toBe(0)
-        expect(out).toContain(`${end} were there already`)
+        expect(out).toMatch(
+          end === lines.length ? / is there already, compared in / : new RegExp(`\n${end} were there already`)
+        )
         expect(yield* exported(copy)).toBe(text)
         expect(readFileSync(`${file}.map`, "utf8")).toBe(map)
       }

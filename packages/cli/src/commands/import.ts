@@ -53,10 +53,13 @@ const linesOf = (summary: copyRun.Summary): ReadonlyArray<string> => {
     [summary.unreadable, "of those unreadable"],
     [summary.erased, "erased, and as they were"]
   ])
+  const isNew = alreadyThere < written || written === 0
   return [
-    `Copied ${print.count(read, "event")} as ${print.number(written)} in ${Progress.seconds(millis)}`
-    + `${fates === "" ? "" : `: ${fates}`}`,
-    ...(alreadyThere > 0 ? [`${print.number(alreadyThere)} were there already`] : []),
+    `${isNew ? "Copied" : "The copy of"} ${print.count(read, "event")} as ${print.number(written)} `
+    + `${isNew ? "in" : "is there already, compared in"} ${Progress.seconds(millis)}${
+      fates === "" ? "" : `: ${fates}`
+    }`,
+    ...(isNew && alreadyThere > 0 ? [`${print.number(alreadyThere)} were there already`] : []),
     "Verified: the store holds what the copy comes to when it is worked out again, every event is read in its newest "
     + `revision, ${print.count(equalStates, "instance")} of both stores ${
       equalStates === 1 ? "has" : "have"

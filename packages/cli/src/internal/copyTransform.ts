@@ -102,6 +102,8 @@ const count = (tally: Tally, old: StoredEvent.StoredEvent, placed: ReadonlyArray
   for (const { from, output } of placed) {
     if (output.event === undefined) tally.erased++
     if (from.length > 1) tally.merged++
+    // What a split yields was told as a split.
+    else if (placed.length > 1) continue
     else if (output.type !== old.type) tally.renamed++
     else if (output.revision !== old.revision) tally.upcast++
   }

@@ -1,5 +1,6 @@
 /** What a doctor says: tables and lines for people, one value for programs. */
 import type { Finding, Inventory, Status } from "@varve/core/StoreAdmin"
+import * as StreamName from "@varve/core/StreamName"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import { type Decoded, keyOf, shownPerType } from "./doctorDecode.ts"
@@ -83,7 +84,7 @@ const cases = Effect.fnUntraced(function*(all: ReadonlyArray<Case>, total: numbe
     )
     const rows = group.slice(0, shownPerType).map(({ id, position, reason, tenant, version }) => [
       position,
-      print.cut(print.plain(tenant === "" ? id : `${id}@${tenant}`), 60),
+      print.cut(print.plain(StreamName.format({ tenant, category, id })), 60),
       version,
       print.cut(print.plain(reason), 160)
     ])
