@@ -45,6 +45,21 @@ export interface Rules {
   readonly readable: (said: Said) => number | undefined
   /** Whether a program is refused that can read so much of what may be written. */
   readonly isBeyond: (readable: number | undefined, opened: ProgramStore.Opened) => boolean
+  /** The types that a program asks for whatever their category. */
+  readonly named: (reads: ReadonlyArray<ProgramStore.Readable>) => ReadonlyArray<string>
+  /**
+   * Whether a program would pass over a place, by what it says of it, and by the types of before that it asks for: when
+   * somebody is to write it, and when the program enters and it may be written.
+   */
+  readonly passesOver: (said: Said, former: ReadonlyArray<string>, when: "writing" | "entering") => boolean
+  /** What may be written of a place that somebody would pass over, of what may be already. */
+  readonly passed: (before: number) => number
+  /** The types that a place was stored under before, by who may write so much of it now, and of those that were said before. */
+  readonly former: (
+    next: ReadonlyArray<string>,
+    before: ReadonlyArray<string>,
+    revision: number
+  ) => ReadonlyArray<string>
   readonly afterRefusal: (programs: Map<string, Kept>, refused: Kept) => void
   /** The programs whose reading counts when one of them asks. */
   readonly asked: (all: ReadonlyArray<Kept>, who: Kept) => ReadonlyArray<Kept>
@@ -84,6 +99,10 @@ export const right: Rules = {
     return said.length === 0 ? undefined : Math.min(...said)
   },
   isBeyond: (readable, { revision }) => readable !== undefined && readable < revision,
+  named: (reads) => reads.filter(({ category }) => category === "").map(({ type }) => type),
+  passesOver: ({ everywhere, whole }, former) => former.length > 0 && !whole && everywhere === undefined,
+  passed: () => 0,
+  former: (next, before, revision) => revision === 0 ? before : [...new Set([...before, ...next])].toSorted(text),
   afterRefusal: () => {},
   asked: (all) => all,
   judge: (wanted, readable, before) =>
@@ -126,6 +145,11 @@ export const make = (rules: Rules): ProgramStore.ProgramStore["Service"] => {
     for (const [key, program] of programs) programs.set(key, { ...program, until: program.until + uncounted })
   }
 
+  const formerOf = ({ reads }: Kept, formerly: ReadonlyArray<string>) => {
+    const named = rules.named(reads)
+    return formerly.filter((type) => named.includes(type)).toSorted(text)
+  }
+
   const enter = Effect.fnUntraced(function*(entry: ProgramStore.Entry) {
     const wrong = rules.check(entry)
     if (wrong !== undefined) return yield* refuse(wrong)
@@ -140,20 +164,29 @@ export const make = (rules: Rules): ProgramStore.ProgramStore["Service"] => {
     const next: Kept = { id, name, reads, seenAt: now, expiry, until }
     for (const one of [...opened.values()].toSorted(byPlace)) {
       const readable = rules.readable(saidOf(next, one))
-      if (!rules.isBeyond(readable, one)) continue
+      const former = formerOf(next, one.formerly)
+      const isPassed = rules.passesOver(saidOf(next, one), former, "entering")
+      if (!rules.isBeyond(readable, one) && !isPassed) continue
       rules.afterRefusal(programs, next)
-      return yield* refuse(ProgramStore.beyond(entry, one, readable ?? 0))
+      return yield* refuse(
+        isPassed ? ProgramStore.passesOver(entry, one, former[0]!) : ProgramStore.beyond(entry, one, readable ?? 0)
+      )
     }
     const kept = rules.keep(next, programs.get(key))
     const asked = rules.asked([...programs.values()].filter((program) => rules.key(program) !== key).concat(kept), kept)
     yield* rules.between
     programs.set(key, kept)
-    const answer = entry.writes.map(({ category, revision: wanted, type }) => {
+    const answer = entry.writes.map(({ category, formerly, revision: wanted, type }) => {
       const before = opened.get(placeOf({ category, type }))
       const readable = asked.map((program) => rules.readable(saidOf(program, { category, type })))
-      const revision = rules.judge(wanted, readable, before?.revision ?? 0)
-      const next = rules.open({ category, type, revision, by: name, at: now }, before)
-      if (next !== undefined) opened.set(placeOf({ category, type }), next)
+      const isPassed = asked.some((program) =>
+        rules.passesOver(saidOf(program, { category, type }), formerOf(program, formerly), "writing")
+      )
+      const most = before?.revision ?? 0
+      const revision = isPassed ? rules.passed(most) : rules.judge(wanted, readable, most)
+      const next = rules.open({ category, type, revision, formerly: [], by: name, at: now }, before)
+      const former = rules.former(formerly, before?.formerly ?? [], revision)
+      if (next !== undefined) opened.set(placeOf({ category, type }), { ...next, formerly: former })
       return { category, type, revision }
     })
     return rules.answer(answer, entry)

@@ -143,12 +143,45 @@ const readings: ReadonlyArray<WrongProgramStore> = [
   wrong("forgets whom it refuses", { afterRefusal: (programs, { id }) => programs.delete(id) })
 ]
 
+const formers: ReadonlyArray<WrongProgramStore> = [
+  wrong("does not ask who reads what a type was stored under before", {
+    passesOver: (said, former, when) => when === "entering" && right.passesOver(said, former, when)
+  }),
+  wrong("lets in who reads what a type was stored under before", {
+    passesOver: (said, former, when) => when === "writing" && right.passesOver(said, former, when)
+  }),
+  wrong("forgets what a type was stored under by who wrote it before", {
+    former: (next, before, revision) => revision === 0 ? before : next
+  }),
+  wrong("keeps what a type was stored under by who wrote it first", {
+    former: (next, before, revision) => before.length === 0 ? right.former(next, before, revision) : before
+  }),
+  wrong("keeps what a type was stored under before it may be written so", {
+    former: (next, before) => right.former(next, before, 1)
+  }),
+  wrong("lets who writes a type in place of another write what those may who do not", { passed: (before) => before }),
+  wrong("minds who reads a type of before and the new one", { passesOver: (_, former) => former.length > 0 }),
+  wrong("minds who reads a type of before and the category", {
+    passesOver: ({ everywhere }, former) => former.length > 0 && everywhere === undefined
+  }),
+  wrong("minds who reads a type of before in a category", { named: (reads) => reads.map(({ type }) => type) }),
+  wrong("knows one type of before", {
+    former: (next, before, revision) => right.former(next, before, revision).slice(0, 1)
+  }),
+  wrong("tells types of before in the order in which they came", {
+    former: (next, before, revision) => revision === 0 ? before : [...new Set([...before, ...next])]
+  })
+]
+
 const bounds: ReadonlyArray<WrongProgramStore> = [
   wrong("checks nothing", { check: () => undefined }),
   wrong("takes any expiry", { check: (entry) => right.check({ ...entry, expiry: Duration.seconds(1) }) }),
   wrong("takes any name", { check: (entry) => right.check({ ...entry, name: "name" }) }),
   wrong("takes any id", { check: (entry) => right.check({ ...entry, id: "00000000-0000-4000-8000-000000000000" }) }),
   wrong("checks no writes", { check: (entry) => right.check({ ...entry, writes: [] }) }),
+  wrong("checks no types of before", {
+    check: (entry) => right.check({ ...entry, writes: entry.writes.map((write) => ({ ...write, formerly: [] })) })
+  }),
   wrong("checks no reads", { check: (entry) => right.check({ ...entry, reads: [] }) }),
   wrong("takes fewer types than the limit", {
     check: (entry) =>
@@ -162,4 +195,10 @@ const bounds: ReadonlyArray<WrongProgramStore> = [
 ]
 
 /** The whole shelf. */
-export const wrongProgramStores: ReadonlyArray<WrongProgramStore> = [...lives, ...openings, ...readings, ...bounds]
+export const wrongProgramStores: ReadonlyArray<WrongProgramStore> = [
+  ...lives,
+  ...openings,
+  ...readings,
+  ...formers,
+  ...bounds
+]

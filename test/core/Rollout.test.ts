@@ -6,6 +6,26 @@ import * as New from "./RolloutNew.ts"
 import * as Old from "./RolloutOld.ts"
 import { inMemory, reasonOf, startNew, startOld, stored, written } from "./RolloutReleases.ts"
 
+/** A store that can be told to fail, or to do something else, when a program enters. */
+const disturbed = (
+  enter: (
+    real: ProgramStore.ProgramStore["Service"]["enter"],
+    entry: ProgramStore.Entry
+  ) => ReturnType<ProgramStore.ProgramStore["Service"]["enter"]>
+) =>
+  Layer.effect(
+    ProgramStore.ProgramStore,
+    Effect.map(
+      ProgramStore.ProgramStore,
+      (real) => ({ ...real, enter: (entry: ProgramStore.Entry) => enter(real.enter, entry) })
+    )
+  ).pipe(Layer.provideMerge(EventStore.layerMemory))
+
+const away = new EventStoreError.EventStoreError({
+  operation: "programs",
+  reason: new EventStoreError.Unavailable({ what: "database", expected: "an answer", actual: "none" })
+})
+
 describe("Rollout", () => {
   it.effect("writes what the older release reads, until it has gone", () =>
     Effect.gen(function*() {
@@ -151,26 +171,6 @@ describe("Rollout", () => {
 })
 
 describe("Rollout, beside others", () => {
-  /** A store that can be told to fail, or to do something else, when a program enters. */
-  const disturbed = (
-    enter: (
-      real: ProgramStore.ProgramStore["Service"]["enter"],
-      entry: ProgramStore.Entry
-    ) => ReturnType<ProgramStore.ProgramStore["Service"]["enter"]>
-  ) =>
-    Layer.effect(
-      ProgramStore.ProgramStore,
-      Effect.map(
-        ProgramStore.ProgramStore,
-        (real) => ({ ...real, enter: (entry: ProgramStore.Entry) => enter(real.enter, entry) })
-      )
-    ).pipe(Layer.provideMerge(EventStore.layerMemory))
-
-  const away = new EventStoreError.EventStoreError({
-    operation: "programs",
-    reason: new EventStoreError.Unavailable({ what: "database", expected: "an answer", actual: "none" })
-  })
-
   /** Log messages of warnings, as they come. */
   const warnings = () => {
     const messages: Array<string> = []
@@ -330,6 +330,39 @@ describe("Rollout.settled", () => {
       expect(status.settled).toBe(true)
       expect(written(status).AccountClosed).toBe("AccountClosed 1")
     }).pipe(inMemory))
+
+  it.effect("waits on while the store is away, and tells of it where that lasts too long", () => {
+    let isAway = false
+    return Effect.gen(function*() {
+      const old = yield* startOld()
+      const next = yield* startNew()
+      isAway = true
+      const settled = yield* Effect.forkChild(next.rollout.settled())
+      const short = yield* Effect.forkChild(Effect.flip(next.rollout.settled({ within: "12 seconds" })))
+      yield* TestClock.adjust("11 seconds")
+      expect([settled.pollUnsafe(), short.pollUnsafe()]).toEqual([undefined, undefined])
+      yield* TestClock.adjust("1 second")
+      expect((yield* Fiber.join(short)).reason).toBe(away.reason)
+      isAway = false
+      yield* old.end
+      yield* TestClock.adjust("5 seconds")
+      expect((yield* Fiber.join(settled)).settled).toBe(true)
+    }).pipe(Effect.provide(disturbed((real, entry) => isAway ? Effect.fail(away) : real(entry))))
+  })
+
+  it.effect("waits no longer once it is refused", () => {
+    let isRefused = false
+    const refused = new EventStoreError.EventStoreError({
+      operation: "programs",
+      reason: new EventStoreError.Refused({ what: "program", expected: "another", actual: "this one" })
+    })
+    return Effect.gen(function*() {
+      yield* startOld()
+      const next = yield* startNew()
+      isRefused = true
+      expect((yield* Effect.flip(next.rollout.settled())).reason).toBe(refused.reason)
+    }).pipe(Effect.provide(disturbed((real, entry) => isRefused ? Effect.fail(refused) : real(entry))))
+  })
 
   it.effect("tells whom it has waited for in vain", () =>
     Effect.gen(function*() {

@@ -19,9 +19,10 @@ describe("Rollout, what it asks for", () => {
         }
       })
       yield* Effect.scoped(Layer.build(Layer.provide(Rollout.layer(options), spy)))
-      const shown = (places: ReadonlyArray<ProgramStore.Readable>) =>
-        places.map(({ category, revision, type }) => `${category}/${type} ${revision}`).sort()
-      return { reads: shown(seen!.reads), writes: shown(seen!.writes) }
+      const shown = ({ category, revision, type }: ProgramStore.Readable) => `${category}/${type} ${revision}`
+      const wanted = (one: ProgramStore.Wanted) =>
+        one.formerly.length === 0 ? shown(one) : `${shown(one)} (${one.formerly.join(", ")})`
+      return { reads: seen!.reads.map(shown).sort(), writes: seen!.writes.map(wanted).sort() }
     })
 
   it.effect("reads events of its aggregates under all their names, and writes them in every form it has", () =>
@@ -36,7 +37,7 @@ describe("Rollout, what it asks for", () => {
         writes: [
           "Account/AccountClosed 1",
           "Account/AccountOpened 1",
-          "Account/AccountRegistered 1",
+          "Account/AccountRegistered 1 (AccountOpened)",
           "Account/MoneyDeposited 2"
         ]
       })
@@ -66,7 +67,12 @@ describe("Rollout, what it asks for", () => {
         "accounts/MoneyDeposited 2",
         "accounts/Polled 32767"
       ])
-      expect(writes).not.toContain("accounts/Charged 2")
+      expect(writes).toEqual([
+        "accounts/AccountClosed 1",
+        "accounts/AccountOpened 1",
+        "accounts/AccountRegistered 1 (AccountOpened)",
+        "accounts/MoneyDeposited 2 (Charged)"
+      ])
     }).pipe(inMemory))
 
   it.effect("reads foreign events whatever their category, of projections and as it is told", () =>
@@ -82,6 +88,36 @@ describe("Rollout, what it asks for", () => {
         reads: ["/AccountOpened 1", "/AccountRegistered 1", "/MoneyDeposited 2"],
         writes: []
       })
+    }).pipe(inMemory))
+
+  it.effect("says under which types an event was stored over the years, and that it knows what it leaves out", () =>
+    Effect.gen(function*() {
+      class Charged extends Event.make("Charged", { cents: Schema.Int }) {}
+      class FeeTaken extends Event.make("FeeTaken", { cents: Schema.Int }) {}
+      class Noted extends Event.make("Noted", {}) {}
+      const upcaster: Upcaster.Options = {
+        renamed: { Billed: Charged, FeePaid: FeeTaken, AccountOpened: New.AccountRegistered },
+        splits: [
+          Upcaster.split(Charged, [New.MoneyDeposited, Event.make("FeePaid", { cents: Schema.Int }), Noted], () => [])
+        ],
+        dropped: ["Noted"]
+      }
+      const { writes } = yield* entryOf({ domains: [New.Bank], name: "bank 3.0", upcaster })
+      expect(writes).toEqual([
+        "Account/AccountClosed 1",
+        "Account/AccountOpened 1",
+        "Account/AccountRegistered 1 (AccountOpened)",
+        "Account/MoneyDeposited 2 (Billed, Charged)"
+      ])
+      const { reads } = yield* entryOf({ domains: [], reads: [New.MoneyDeposited], name: "report 3.0", upcaster })
+      expect(reads).toEqual([
+        "/Billed 1",
+        "/Charged 1",
+        "/FeePaid 32767",
+        "/FeeTaken 32767",
+        "/MoneyDeposited 2",
+        "/Noted 32767"
+      ])
     }).pipe(inMemory))
 
   it.effect("wants no more than writeRevision, so that the older release can come back", () =>

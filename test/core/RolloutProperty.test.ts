@@ -68,7 +68,14 @@ const release = (name: string, event: Event.Any, marks: boolean, upcaster: Upcas
       readonly Marked: (sum: number) => number
     }
   })
-  return { name, marks, upcaster, Tally, domain: Domain.make("Tallies", { aggregates: [Tally], projections: [] }) }
+  return {
+    name,
+    marks,
+    upcaster,
+    counted,
+    Tally,
+    domain: Domain.make("Tallies", { aggregates: [Tally], projections: [] })
+  }
 }
 
 const releases = [
@@ -82,7 +89,9 @@ type Release = (typeof releases)[number]
 
 interface Running {
   readonly release: Release
-  readonly context: Context.Context<Aggregate.Instances<"Tally"> | Rollout.Rollout>
+  /** It reads what is counted by its type alone, and writes nothing. */
+  readonly isReport: boolean
+  readonly context: Context.Context<Aggregate.Instances<"Tally"> | Rollout.Rollout | Upcaster.Upcaster>
   /** Ends it well, or by `kill`. */
   readonly end: (isKilled: boolean) => Effect.Effect<void>
 }
@@ -93,7 +102,7 @@ const away = new EventStoreError.EventStoreError({
 })
 
 /** Starts a release; nothing where it is refused. */
-const start = (release: Release, isAway: () => boolean) =>
+const start = (release: Release, isReport: boolean, isAway: () => boolean) =>
   Effect.gen(function*() {
     const store = yield* Effect.context<EventStore.EventStore | ProgramStore.ProgramStore>()
     const programs = Context.get(store, ProgramStore.ProgramStore)
@@ -106,7 +115,14 @@ const start = (release: Release, isAway: () => boolean) =>
     const scope = yield* Scope.make()
     const { domain, name, upcaster } = release
     const layer = domain.layer().pipe(
-      Layer.provideMerge(Rollout.layer({ domains: [domain], name, upcaster })),
+      Layer.provideMerge(
+        Rollout.layer({
+          domains: isReport ? [] : [domain],
+          reads: isReport ? [release.counted] : [],
+          name: isReport ? `report of ${name}` : name,
+          upcaster
+        })
+      ),
       Layer.provide(Layer.succeedContext(Context.add(store, ProgramStore.ProgramStore, mortal)))
     )
     const built = yield* Effect.exit(Layer.buildWithScope(layer, scope))
@@ -116,6 +132,7 @@ const start = (release: Release, isAway: () => boolean) =>
     }
     const running: Running = {
       release,
+      isReport,
       context: built.value,
       end: (kill) =>
         Effect.suspend(() => {
@@ -136,8 +153,24 @@ const schedule = Arbitrary.array(
 
 type Schedule = typeof schedule extends Arbitrary.Arbitrary<infer A> ? A : never
 
+/** What a running release makes of all that was counted. */
+const sumOf = (
+  { context, isReport, release: { counted, Tally } }: Running
+): Effect.Effect<number, unknown, EventStore.EventStore> =>
+  isReport
+    ? Effect.gen(function*() {
+      const reader = Context.get(context, Upcaster.Upcaster).reader({ aggregates: [], events: [counted] })
+      const { events } = yield* EventStore.EventStore.use((store) =>
+        // A reader of an event asks for its own type at least.
+        store.readPage({ filter: { types: reader.types as [string, ...ReadonlyArray<string>] } })
+      )
+      const parts = yield* Effect.forEach(events, (event) => Effect.fromResult(reader.upcast(event)))
+      return parts.flat().reduce((sum, { event }) => sum + event.n, 0)
+    })
+    : Effect.map(Effect.provideContext(Tally.load("a"), context), ({ state }) => state)
+
 /** How often a schedule came to something, so that it shows that they come to all of it. */
-const seen = { refusedStarts: 0, refusedCounts: 0, refusedMarks: 0, forms: new Set<string>() }
+const seen = { refusedStarts: 0, refusedReports: 0, refusedCounts: 0, refusedMarks: 0, forms: new Set<string>() }
 
 /** Runs a schedule of releases that start, work, end and die. Tells what went wrong. */
 const runSchedule = (steps: Schedule): Effect.Effect<string | undefined> =>
@@ -150,9 +183,12 @@ const runSchedule = (steps: Schedule): Effect.Effect<string | undefined> =>
       const one = live(which)
       if (what < 3) {
         // As over the years: the newer ones come later, and now and then an older one again.
-        const started = yield* start(releases[Math.min(which % releases.length, Math.floor(i / 5))]!, () => isAway)
-        if (started === undefined) seen.refusedStarts++
-        else running.push(started)
+        const isReport = n % 5 === 0
+        const release = releases[Math.min(which % releases.length, Math.floor(i / 5))]!
+        const started = yield* start(release, isReport, () => isAway)
+        if (started !== undefined) running.push(started)
+        else if (isReport) seen.refusedReports++
+        else seen.refusedStarts++
       } else if (what === 3 && one !== undefined) {
         running.splice(running.indexOf(one), 1)
         yield* one.end(n % 2 === 0)
@@ -164,7 +200,7 @@ const runSchedule = (steps: Schedule): Effect.Effect<string | undefined> =>
           isAway = false
           yield* TestClock.adjust("5 seconds")
         }
-      } else if (one !== undefined) {
+      } else if (one !== undefined && !one.isReport) {
         const isMark = one.release.marks && n % 2 === 0
         const command = isMark ? Mark.make({}) : Count.make({ n })
         const done = yield* Effect.provideContext(Effect.exit(one.release.Tally.execute("a", command)), one.context)
@@ -172,10 +208,11 @@ const runSchedule = (steps: Schedule): Effect.Effect<string | undefined> =>
         else if (isMark) seen.refusedMarks++
         else seen.refusedCounts++
       }
-      for (const { context, release } of running) {
-        const loaded = yield* Effect.provideContext(Effect.exit(release.Tally.load("a")), context)
-        if (Exit.isFailure(loaded)) return `${release.name} cannot read: ${JSON.stringify(loaded.cause)}`
-        if (loaded.value.state !== sum) return `${release.name} reads ${loaded.value.state}, not ${sum}`
+      for (const one of running) {
+        const name = one.isReport ? `report of ${one.release.name}` : one.release.name
+        const read = yield* Effect.exit(sumOf(one))
+        if (Exit.isFailure(read)) return `${name} cannot read: ${JSON.stringify(read.cause)}`
+        if (read.value !== sum) return `${name} reads ${read.value}, not ${sum}`
       }
     }
     const { events } = yield* EventStore.EventStore.use((store) => store.readPage({}))
@@ -200,6 +237,7 @@ describe("Rollout", () => {
         )
         expect(Arbitrary.formatCheckFailure(result), `seed ${seed}`).toBeUndefined()
         expect(seen.refusedStarts).toBeGreaterThan(20)
+        expect(seen.refusedReports).toBeGreaterThan(5)
         expect(seen.refusedCounts).toBeGreaterThan(5)
         expect(seen.refusedMarks).toBeGreaterThan(5)
         expect([...seen.forms].sort()).toEqual(["Counted 1", "Counted 2", "Marked 1", "Tallied 2", "Tallied 4"])

@@ -11,7 +11,7 @@ import * as TestServer from "../support/TestServer.ts"
 const frozen: Readonly<Record<number, string>> = {
   1: "ca61d805d6e644b3a7dfecd4f5631c9e02e1f1642d153f12d9c2c1754bc227b7",
   2: "67d90db78423ce1309dba484a0407e2107eb6d09bd508fa34931d4dbca457544",
-  3: "ba477053bda84cc4d4607f81be1edc88b80d8a351d6c7789ef43139ebd65af09"
+  3: "6470f523e45e228412c675e47c488166ca676a2e7a9100f59d93665577a44bda"
 }
 
 const pool = (url: string) => PgClient.layer({ url: Redacted.make(url), maxConnections: 2 })

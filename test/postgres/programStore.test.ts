@@ -10,7 +10,12 @@ import { Reactivity } from "effect/reactivity"
 import * as Locks from "../support/Locks.ts"
 import * as TestServer from "../support/TestServer.ts"
 
-const place = (revision: number): ProgramStore.Readable => ({ category: "Account", type: "Opened", revision })
+const place = (revision: number): ProgramStore.Wanted => ({
+  category: "Account",
+  type: "Opened",
+  revision,
+  formerly: []
+})
 
 const entry = (name: string, revision: number): ProgramStore.Entry => ({
   id: CommitId.generateUnsafe(),

@@ -8,6 +8,9 @@
  * no better has gone. From then on it is written as it is meant to be, and an older program that comes later is refused
  * when it starts. Which revisions may be written only ever rises, so nobody has to be in time.
  *
+ * What reads foreign events by their types, without the aggregates that write them, does not ask for a type that it does not
+ * know. It is waited for, and refused, all the same, where an event that it reads was renamed or split.
+ *
  * **Gotchas**
  *
  * - A program that does not say what it reads is not waited for: every program of the store needs the layer. Nor is it
@@ -15,15 +18,13 @@
  *   for it.
  * - A program that is not heard of for its `expiry`, while others are, counts as gone. If it was only frozen and goes on, it
  *   writes what all can read, as before, but it may meet an event that it cannot read, and then fails with `Unreadable`.
- * - What reads foreign events by their types, without the aggregates that write them, does not ask for a type that it does
- *   not know, so nobody waits for it: when an event is renamed, or is split, it passes over what is stored under the new
- *   name. Deploy it before the program that writes that; else its rows have to be rebuilt.
  * - When a new revision may be written there is no way back to the older release. To keep it, hold the new revision back
  *   with `writeRevision` in `Upcaster.Options` for as long as one may be needed, and let it go with a later release.
  * - What a downcast leaves out is lost: a command returns, and goes on from, what can be read back.
  * - A policy that skips what cannot be read does not count as reading it.
  * - An event that is new, or that comes of a split, has no form that older programs know: a command that decides it is
- *   `Refused` while one of them is at work. Deploy what reads it before what writes it.
+ *   `Refused` while one of them is at work. Deploy what reads it before what writes it. Where the event was there before
+ *   the split, those who read by its type what was split are waited for just so.
  *
  * @since 0.1.0
  */
@@ -140,8 +141,8 @@ export class Rollout extends Context.Service<Rollout, {
   /** Asks the store now what may be written, without waiting for the next heartbeat. */
   readonly refresh: Effect.Effect<Status, EventStoreError>
   /**
-   * Waits until every event is written in the form that it is meant to be. `Unavailable`, with the programs that it waited
-   * for, after the time given: 10 minutes unless told.
+   * Waits until every event is written in the form that it is meant to be, also while the store is away. `Unavailable`, with
+   * the programs that it waited for or why the store is away, after the time given: 10 minutes unless told.
    */
   readonly settled: (
     options?: { readonly within?: Duration.Input | undefined }
@@ -194,7 +195,7 @@ export class Rollout extends Context.Service<Rollout, {
  *   id: "00000000-0000-4000-8000-000000000001",
  *   name: "painters 1.0",
  *   reads: [{ category: "Wall", type: "Painted", revision: 1 }],
- *   writes: [{ category: "Wall", type: "Painted", revision: 1 }],
+ *   writes: [{ category: "Wall", type: "Painted", revision: 1, formerly: [] }],
  *   expiry: Duration.minutes(1)
  * }
  *

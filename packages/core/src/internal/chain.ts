@@ -258,6 +258,19 @@ export const namesOf = (steps: Steps, tag: string): ReadonlyArray<string> => {
   return names
 }
 
+/** The types that a type comes to on its way: those that it is renamed to or split into, and what becomes of them. */
+export const lineOf = (steps: Steps, type: string): ReadonlySet<string> => {
+  const line = new Set<string>()
+  for (const { tag } of nextOf(steps, type)) line.add(tag)
+  for (const type of line) for (const { tag } of nextOf(steps, type)) line.add(tag)
+  return line
+}
+
+const nextOf = (steps: Steps, type: string): ReadonlyArray<Event.Any> => {
+  const step = steps.get(type)
+  return step === undefined ? [] : next(step)
+}
+
 /** The event that a type was renamed to, by one rename or several. */
 export const renamedTo = (steps: Steps, type: string): Event.Any | undefined => {
   const step = steps.get(type)

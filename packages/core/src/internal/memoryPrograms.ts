@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import { EventStoreError, Refused } from "../EventStoreError.ts"
 import * as Limits from "../Limits.ts"
 import * as ProgramStore from "../ProgramStore.ts"
-import { type Known, knownOf, placeOf, readableBy } from "./programReads.ts"
+import { formerOf, type Known, knownOf, placeOf, readableBy } from "./programReads.ts"
 import * as text from "./text.ts"
 
 /** A program as it is kept. */
@@ -42,6 +42,22 @@ export const make = (): ProgramStore.ProgramStore["Service"] => {
     }
   }
 
+  /** The revision of what is wanted that may be written, from now on. */
+  const open = (write: ProgramStore.Wanted, by: string, at: DateTime.Utc): number => {
+    const { category, formerly, type } = write
+    const alive = Array.from(programs.values(), ({ known }) => known)
+    // Whatever others may write: it would take the place of what somebody reads.
+    if (alive.some((known) => formerOf(known, write, formerly) !== undefined)) return 0
+    const before = opened.get(placeOf(write))
+    const readable = alive.map((known) => readableBy(known, write) ?? write.revision)
+    const revision = Math.max(before?.revision ?? 0, Math.min(write.revision, ...readable))
+    if (revision === 0) return 0
+    const next = before?.revision === revision ? before : { category, type, revision, by, at }
+    const former = new Set([...before?.formerly ?? [], ...formerly])
+    opened.set(placeOf(write), { ...next, formerly: Array.from(former).sort(text.compare) })
+    return revision
+  }
+
   const enter = (entry: ProgramStore.Entry, now: DateTime.Utc): Refused | ReadonlyArray<ProgramStore.Readable> => {
     hear(entry, now)
     forgetExpired(now)
@@ -50,18 +66,17 @@ export const make = (): ProgramStore.ProgramStore["Service"] => {
     for (const one of Array.from(opened.values()).sort(byPlace)) {
       const reads = readableBy(known, one)
       if (reads !== undefined && reads < one.revision) return ProgramStore.beyond(entry, one, reads)
+      const former = formerOf(known, one, one.formerly)
+      if (former !== undefined) return ProgramStore.passesOver(entry, one, former)
     }
     const { expiry, id, name, reads } = entry
     const until = now.epochMilliseconds + Duration.toMillis(expiry)
     programs.set(id, { id, name, reads, seenAt: now, until, known })
-    return entry.writes.map((write) => {
-      const { category, type } = write
-      const alive = Array.from(programs.values(), ({ known }) => readableBy(known, write) ?? write.revision)
-      const before = opened.get(placeOf(write))?.revision ?? 0
-      const revision = Math.max(before, Math.min(write.revision, ...alive))
-      if (revision > before) opened.set(placeOf(write), { category, type, revision, by: name, at: now })
-      return { category, type, revision }
-    })
+    return entry.writes.map((write) => ({
+      category: write.category,
+      type: write.type,
+      revision: open(write, name, now)
+    }))
   }
 
   return {

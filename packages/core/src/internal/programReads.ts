@@ -1,4 +1,5 @@
-import type { Readable } from "../ProgramStore.ts"
+import type { Readable, Wanted } from "../ProgramStore.ts"
+import * as text from "./text.ts"
 
 /** Category to the types that are read there, each with its newest revision. */
 export type Known = ReadonlyMap<string, ReadonlyMap<string, number>>
@@ -25,6 +26,24 @@ export const readableBy = (
   if (whole === undefined) return named
   return Math.min(whole.get(type) ?? 0, named ?? Number.MAX_SAFE_INTEGER)
 }
+
+/**
+ * The type under which a program asks for what is stored under another now, and would pass over it: the lowest of those
+ * that are told, where it reads that type whatever its category and says nothing of the place.
+ */
+export const formerOf = (
+  known: Known,
+  place: Pick<Readable, "category" | "type">,
+  formerly: ReadonlyArray<string>
+): string | undefined => {
+  if (formerly.length === 0 || readableBy(known, place) !== undefined) return undefined
+  const named = known.get("")
+  return named && formerly.filter((type) => named.has(type)).sort(text.compare)[0]
+}
+
+/** The newest revision of what is to be written that a program can read; `undefined` where it does not mind. */
+export const readableAs = (known: Known, wanted: Pick<Wanted, "category" | "formerly" | "type">): number | undefined =>
+  formerOf(known, wanted, wanted.formerly) === undefined ? readableBy(known, wanted) : 0
 
 /** Names a type in a category. */
 export const placeOf = ({ category, type }: Pick<Readable, "category" | "type">): string => `${category}/${type}`

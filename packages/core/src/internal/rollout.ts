@@ -257,10 +257,14 @@ export const start = (
       if (patience instanceof Refused) return yield* refuse(patience)
       const until = (yield* DateTime.now).epochMilliseconds + Duration.toMillis(patience)
       while (true) {
-        const seen = yield* refresh
-        if (seen.settled) return seen
+        // A store that is away for a moment comes back.
+        const seen = yield* Effect.catch(
+          refresh,
+          (error) => error.reason._tag === "Unavailable" ? Effect.succeed(error) : Effect.fail(error)
+        )
+        if (!(seen instanceof EventStoreError) && seen.settled) return seen
         const left = until - (yield* DateTime.now).epochMilliseconds
-        if (left <= 0) return yield* refuse(waitedFor(seen, patience))
+        if (left <= 0) return yield* seen instanceof EventStoreError ? seen : refuse(waitedFor(seen, patience))
         yield* Effect.sleep(Duration.min(heartbeat, Duration.millis(left)))
       }
     })

@@ -1,10 +1,12 @@
 import * as Domain from "../Domain.ts"
 import type * as Event from "../Event.ts"
 import { Refused } from "../EventStoreError.ts"
-import type { Program, Readable } from "../ProgramStore.ts"
+import * as Limits from "../Limits.ts"
+import type { Program, Readable, Wanted } from "../ProgramStore.ts"
 import * as Upcaster from "../Upcaster.ts"
+import * as chain from "./chain.ts"
 import * as definition from "./definition.ts"
-import { knownOf, placeOf, readableBy } from "./programReads.ts"
+import { knownOf, placeOf, readableAs } from "./programReads.ts"
 
 /** Documented at `Rollout.Policy`. */
 export type Policy = "downcast" | "refuse"
@@ -14,12 +16,14 @@ export interface Writable {
   readonly category: string
   readonly event: Event.Any
   readonly forms: readonly [Upcaster.Form, ...ReadonlyArray<Upcaster.Form>]
+  /** Types under which it was stored before the form that it wants. */
+  readonly formerly: ReadonlyArray<string>
 }
 
 /** What a program reads and writes. */
 export interface Plan {
   readonly reads: ReadonlyArray<Readable>
-  readonly writes: ReadonlyArray<Readable>
+  readonly writes: ReadonlyArray<Wanted>
   readonly events: ReadonlyArray<Writable>
 }
 
@@ -45,9 +49,24 @@ const places = (choose: (a: number, b: number) => number) => {
   }
 }
 
+/** For a type, the others that have come to it, by renames and splits. */
+const formerly = (steps: chain.Steps): (type: string) => ReadonlyArray<string> => {
+  const all = new Map<string, Array<string>>()
+  for (const former of steps.keys()) {
+    for (const type of chain.lineOf(steps, former)) {
+      const known = all.get(type)
+      if (known === undefined) all.set(type, [former])
+      else known.push(former)
+    }
+  }
+  return (type) => all.get(type) ?? []
+}
+
 /** What a program reads and writes, from its definitions. What is wrong with them is a defect. */
 export const make = ({ domains, foreign, options }: Parts): Plan => {
   const upcaster = Upcaster.make(options)
+  const steps = chain.steps(options)
+  const formerlyOf = formerly(steps)
   // Where two of its readers differ, the lower one counts; it writes what is highest.
   const reads = places(Math.min)
   const writes = places(Math.max)
@@ -55,6 +74,11 @@ export const make = ({ domains, foreign, options }: Parts): Plan => {
   const read = (name: string | undefined, category: string, events: ReadonlyArray<Event.Any>, gone: boolean) => {
     const { dropped, newest, types } = upcaster.reader({ name, aggregates: [], events })
     for (const type of gone ? [...types, ...dropped] : types) reads.add({ category, type, revision: newest(type) })
+    if (category !== "") return
+    // What it leaves out of a split it knows, and passes over: nobody is to wait until it does.
+    for (const type of types.flatMap((type) => Array.from(chain.lineOf(steps, type)))) {
+      reads.add({ category, type, revision: Limits.revisions })
+    }
   }
   for (const { events, tag } of domains.flatMap((domain) => domain.aggregates)) {
     const category = upcaster.category(tag)
@@ -62,7 +86,12 @@ export const make = ({ domains, foreign, options }: Parts): Plan => {
     for (const event of events) {
       const [wanted, ...others] = Upcaster.forms(options, event)
       if (wanted === undefined) throw definition.defect(`Rollout: ${event.tag} has no form to be written in`)
-      written.set(placeOf({ category, type: event.tag }), { category, event, forms: [wanted, ...others] })
+      written.set(placeOf({ category, type: event.tag }), {
+        category,
+        event,
+        forms: [wanted, ...others],
+        formerly: formerlyOf(wanted.type)
+      })
       for (const { revision, type } of [wanted, ...others]) writes.add({ category, type, revision })
     }
   }
@@ -75,7 +104,7 @@ export const make = ({ domains, foreign, options }: Parts): Plan => {
   read(undefined, "", foreign, false)
   return {
     reads: Array.from(reads.all.values()),
-    writes: Array.from(writes.all.values()),
+    writes: Array.from(writes.all.values(), (write) => ({ ...write, formerly: formerlyOf(write.type) })),
     events: Array.from(written.values())
   }
 }
@@ -104,11 +133,11 @@ export interface Blocker {
 
 /** The programs that an event waits for. */
 export const blockers = (
-  { category, forms: [{ revision, type }] }: Writable,
+  { category, formerly, forms: [{ revision, type }] }: Writable,
   programs: ReadonlyArray<Program>
 ): ReadonlyArray<Blocker> =>
   programs.flatMap((program) => {
-    const reads = readableBy(knownOf(program.reads), { category, type })
+    const reads = readableAs(knownOf(program.reads), { category, type, formerly })
     return reads === undefined || reads >= revision ? [] : [{ program, reads }]
   })
 

@@ -10,6 +10,7 @@ import type { StoreAdmin } from "../StoreAdmin.ts"
 import { ContractFailure } from "./internal/fixture.ts"
 import * as enterCases from "./internal/programEnterCases.ts"
 import { type Definition, run } from "./internal/programFixture.ts"
+import * as formerCases from "./internal/programFormerCases.ts"
 import * as lifeCases from "./internal/programLifeCases.ts"
 import * as modelCases from "./internal/programModelCases.ts"
 
@@ -50,7 +51,12 @@ export interface Case {
   readonly effect: Effect.Effect<void, ContractFailure, EventStore | ProgramStore | StoreAdmin>
 }
 
-const definitions: ReadonlyArray<Definition> = [...enterCases.cases, ...modelCases.cases, ...lifeCases.cases]
+const definitions: ReadonlyArray<Definition> = [
+  ...enterCases.cases,
+  ...formerCases.cases,
+  ...modelCases.cases,
+  ...lifeCases.cases
+]
 
 /**
  * The cases for a program store.

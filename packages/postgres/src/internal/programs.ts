@@ -21,23 +21,40 @@ const places = (all: ReadonlyArray<ProgramStore.Readable>): ReadonlyArray<unknow
   parameters.ints(all.map(({ revision }) => revision))
 ]
 
+/** What was stored under other types before: 1-based places among all, categories, types and those types, as four arrays. */
+const former = (writes: ProgramStore.Entry["writes"]): ReadonlyArray<unknown> => {
+  const all = writes.flatMap(({ category, formerly, type }, i) =>
+    formerly.map((former) => ({ place: i + 1, category, type, former }))
+  )
+  return [
+    parameters.ints(all.map(({ place }) => place)),
+    parameters.texts(all.map(({ category }) => category)),
+    parameters.texts(all.map(({ type }) => type)),
+    parameters.texts(all.map(({ former }) => former))
+  ]
+}
+
 /** What is told of a program and of what may be written. Casts are the types of the columns, as the driver decodes them. */
 const enterSql = (schema: string): string =>
-  `SELECT problem, allowed, found_category, found_type, found_revision, found_reads, found_at, found_by
-FROM ${schema}.enter_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
+  `SELECT problem, allowed, found_category, found_type, found_revision, found_reads, found_at, found_by, found_former
+FROM ${schema}.enter_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`
 
 const readAnswer = (entry: ProgramStore.Entry, [row]: Rows): EventStoreError.Refused | ReadonlyArray<number> => {
-  const [problem, allowed, category, type, revision, reads, at, by] = row!
+  const [problem, allowed, category, type, revision, reads, at, by, former] = row!
   if (problem === null) return allowed as ReadonlyArray<number>
   if (problem === "too many") return ProgramStore.tooMany(entry)
-  if (problem === "beyond") {
-    return ProgramStore.beyond(entry, {
+  if (problem === "beyond" || problem === "passes over") {
+    const opened: ProgramStore.Opened = {
       category: category as string,
       type: type as string,
       revision: Number(revision),
+      formerly: former === null ? [] : [former as string],
       by: by as string,
       at: time(at)
-    }, Number(reads))
+    }
+    return problem === "beyond"
+      ? ProgramStore.beyond(entry, opened, Number(reads))
+      : ProgramStore.passesOver(entry, opened, former as string)
   }
   return new EventStoreError.Refused({
     what: "isolation level of the transaction",
@@ -63,13 +80,18 @@ const readProgram = (row: ReadonlyArray<unknown>): ProgramStore.Program => ({
 })
 
 const writableSql = (schema: string): string =>
-  `SELECT o.category, o.type, o.revision, o.opened_by, date_part('epoch', o.opened_at) * 1000
+  `SELECT o.category, o.type, o.revision, o.opened_by, date_part('epoch', o.opened_at) * 1000, (
+  SELECT coalesce(json_agg(k.former ORDER BY k.former), '[]')::text
+  FROM ${schema}.writable_formerly k WHERE k.category = o.category AND k.type = o.type
+)
 FROM ${schema}.writable o ORDER BY o.category, o.type`
 
 const readOpened = (row: ReadonlyArray<unknown>): ProgramStore.Opened => ({
   category: row[0] as string,
   type: row[1] as string,
   revision: Number(row[2]),
+  // Built by the statement.
+  formerly: JSON.parse(row[5] as string) as ReadonlyArray<string>,
   by: row[3] as string,
   at: time(row[4])
 })
@@ -91,7 +113,8 @@ export const make = (client: PgClient.PgClient, { lockTimeout, schema, timeout }
       int(Limits.programs),
       wait,
       ...places(entry.reads),
-      ...places(entry.writes)
+      ...places(entry.writes),
+      ...former(entry.writes)
     ])
     const answer = readAnswer(entry, rows)
     if (answer instanceof EventStoreError.Refused) return yield* refuse(answer)

@@ -4,7 +4,7 @@ import type * as Scope from "effect/Scope"
 import * as CommitId from "../../CommitId.ts"
 import { EventStore } from "../../EventStore.ts"
 import type { EventStoreError } from "../../EventStoreError.ts"
-import { type Entry, type Opened, type Program, ProgramStore, type Readable } from "../../ProgramStore.ts"
+import { type Entry, type Opened, type Program, ProgramStore, type Readable, type Wanted } from "../../ProgramStore.ts"
 import { StoreAdmin } from "../../StoreAdmin.ts"
 import { type ContractFailure, type Failure, Fixture, guarded } from "./fixture.ts"
 
@@ -47,8 +47,13 @@ export class ProgramFixture extends Fixture {
   }
 
   /** A type of this run in its category, or in one that is named; `""` stands for all. */
-  at(type: string, revision: number, category = "Contract"): Readable {
-    return { category: category === "" ? "" : this.category(category), type: this.type(type), revision }
+  at(type: string, revision: number, category = "Contract"): Wanted {
+    return { category: category === "" ? "" : this.category(category), type: this.type(type), revision, formerly: [] }
+  }
+
+  /** A type of this run that was stored under others before. */
+  over(place: Readable, ...formerly: ReadonlyArray<string>): Wanted {
+    return { ...place, formerly: formerly.map((type) => this.type(type)) }
   }
 
   /** A program of this run, which nobody has entered yet. */
@@ -125,6 +130,18 @@ export class ProgramFixture extends Fixture {
   opens(what: string, ...expected: ReadonlyArray<Readable>): Effect.Effect<void, Failure> {
     const sorted = expected.map(plain).toSorted((a, b) => compare(a.category, b.category) || compare(a.type, b.type))
     return Effect.flatMap(this.opened, (opened) => this.equal(`what may be written ${what}`, opened.map(plain), sorted))
+  }
+
+  /** Fails unless what may be written was stored before under these types, of those of this run. */
+  followed(
+    what: string,
+    ...expected: ReadonlyArray<readonly [type: string, formerly: ReadonlyArray<string>]>
+  ): Effect.Effect<void, Failure> {
+    const places = expected.map(([type, formerly]) => [this.type(type), formerly.map((former) => this.type(former))])
+    return Effect.flatMap(
+      this.opened,
+      (opened) => this.equal(`what it was stored under ${what}`, opened.map((one) => [one.type, one.formerly]), places)
+    )
   }
 
   /** Asks again and again until something holds. */

@@ -174,6 +174,13 @@ const many = define(
     yield* t.told("a program beside it", other, 4, 5)
     yield* t.refused("one type more", t.programs.enter({ ...program, reads: [...reads, t.at("More", 1)] }))
     yield* t.refused("one type more to write", t.programs.enter({ ...other, writes: [...reads, t.at("More", 1)] }))
+    const former = reads.map(({ type }) => type)
+    const writes = [{ ...t.at("After", 1, "There"), formerly: former }]
+    const after = t.entry("after 1.0", { writes })
+    yield* t.told("one that writes what was stored under as many types", after, 1)
+    yield* t.told("the same, which asks again", after, 1)
+    const more = [...writes, t.over(t.at("AndAfter", 1, "There"), "More")]
+    yield* t.refused("one former type more", t.programs.enter({ ...after, writes: more }))
     const [seen] = (yield* t.alive).filter(({ id }) => id === program.id)
     yield* t.equal("types that it reads", seen?.reads.length, Limits.readsPerProgram)
   })
@@ -197,7 +204,7 @@ const crowd = define(
 
 const bad = (t: ProgramFixture): ReadonlyArray<readonly [what: string, parts: Partial<Entry>]> => {
   const here = t.at("Happened", 1)
-  const places: ReadonlyArray<readonly [string, Entry["reads"]]> = [
+  const places: ReadonlyArray<readonly [string, Entry["writes"]]> = [
     ["a type that is no name", [{ ...here, type: "no name" }]],
     ["a type without a name", [{ ...here, type: "" }]],
     ["a category that is no name", [{ ...here, category: "no name" }]],
@@ -216,6 +223,7 @@ const bad = (t: ProgramFixture): ReadonlyArray<readonly [what: string, parts: Pa
     ["more time than a day", { expiry: Duration.hours(25) }],
     ["time without an end", { expiry: Duration.infinity }],
     ["no category to write to", { writes: [{ ...here, category: "" }] }],
+    ["a former type that is no name", { writes: [{ ...here, formerly: ["no name"] }] }],
     ...places.flatMap(([what, list]) => [
       [`${what} to read`, { reads: list }] as const,
       [`${what} to write`, { writes: list }] as const

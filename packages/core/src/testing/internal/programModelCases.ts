@@ -2,7 +2,7 @@ import * as Arbitrary from "effect/Arbitrary"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import type { Entry, Readable } from "../../ProgramStore.ts"
+import type { Entry, Readable, Wanted } from "../../ProgramStore.ts"
 import type { Failure } from "./fixture.ts"
 import { define, type Definition, plain, ProgramFixture } from "./programFixture.ts"
 
@@ -17,7 +17,8 @@ const placesOf = (least: number) =>
     Arbitrary.all({
       category: between(least, categories.length - 1),
       type: between(0, types.length - 1),
-      revision: between(1, 4)
+      revision: between(1, 4),
+      former: between(0, types.length * 3)
     }),
     { minLength: 0, maxLength: 5 }
   )
@@ -30,15 +31,17 @@ const schedule = Arbitrary.array(
 type Schedule = typeof schedule extends Arbitrary.Arbitrary<infer A> ? A : never
 
 /** Random places, each once. */
-const distinct = (t: ProgramFixture, places: Schedule[number]["reads"]): ReadonlyArray<Readable> => {
-  const all = places.map(({ category, revision, type }) => t.at(types[type]!, revision, categories[category]))
+const distinct = (t: ProgramFixture, places: Schedule[number]["reads"]): ReadonlyArray<Wanted> => {
+  const all = places.map(({ category, former, revision, type }) =>
+    t.over(t.at(types[type]!, revision, categories[category]), ...types.filter((_, i) => i === former && i !== type))
+  )
   return [...new Map(all.map((place) => [`${place.category}/${place.type}`, place])).values()]
 }
 
 /** What the contract says, as plainly as it can be said. */
 class Model {
   readonly alive = new Map<string, Entry>()
-  writable: ReadonlyArray<Readable> = []
+  writable: ReadonlyArray<Wanted> = []
 
   /** What a program can read of a place; `undefined` where it does not mind. */
   reads({ reads }: Entry, { category, type }: Readable): number | undefined {
@@ -50,16 +53,28 @@ class Model {
     return all.length === 0 ? undefined : Math.min(...all)
   }
 
+  /** Whether a program would pass over a place that it reads under a name of before. */
+  passes(entry: Entry, place: Readable, formerly: ReadonlyArray<string>): boolean {
+    return this.reads(entry, place) === undefined
+      && entry.reads.some(({ category, type }) => category === "" && formerly.includes(type))
+  }
+
   enter(entry: Entry): ReadonlyArray<Readable> | "refused" {
-    const minds = (place: Readable) => (this.reads(entry, place) ?? place.revision) < place.revision
+    const minds = (place: Wanted) =>
+      (this.reads(entry, place) ?? place.revision) < place.revision || this.passes(entry, place, place.formerly)
     if (this.writable.some(minds)) return "refused"
     this.alive.set(entry.id, entry)
-    return entry.writes.map((write) => {
+    return entry.writes.map((wanted) => {
+      const write = plain(wanted)
+      const programs = [...this.alive.values()]
+      if (programs.some((program) => this.passes(program, write, wanted.formerly))) return { ...write, revision: 0 }
       const isHere = ({ category, type }: Readable) => category === write.category && type === write.type
-      const readable = [...this.alive.values()].map((program) => this.reads(program, write) ?? write.revision)
-      const before = this.writable.find(isHere)?.revision ?? 0
-      const revision = Math.max(before, Math.min(write.revision, ...readable))
-      if (revision > 0) this.writable = [...this.writable.filter((place) => !isHere(place)), { ...write, revision }]
+      const readable = programs.map((program) => this.reads(program, write) ?? write.revision)
+      const before = this.writable.find(isHere)
+      const revision = Math.max(before?.revision ?? 0, Math.min(write.revision, ...readable))
+      const formerly = [...new Set([...before?.formerly ?? [], ...wanted.formerly])]
+      const next = { ...write, revision, formerly }
+      if (revision > 0) this.writable = [...this.writable.filter((place) => !isHere(place)), next]
       return { ...write, revision }
     })
   }

@@ -49,8 +49,17 @@ export const programs = (schema: string): ReadonlyArray<string> => [
   opened_by text NOT NULL,
   CONSTRAINT writable_place PRIMARY KEY (category, type)
 )`,
+  // Under which other types one that may be written was stored before. Nothing is ever deleted here, either.
+  `CREATE TABLE ${schema}.writable_formerly (
+  category text COLLATE "C" NOT NULL,
+  type text COLLATE "C" NOT NULL,
+  former text COLLATE "C" NOT NULL,
+  CONSTRAINT writable_formerly_place PRIMARY KEY (category, type, former)
+)`,
   // r_*: what the program reads; w_*: what it wants to write, answered by \`allowed\` in the same order. \`found_*\` tell
-  // what may be written already and the program cannot read; then nothing is entered.
+  // what may be written already and the program cannot read; then nothing is entered. f_*: places among
+  // those of w_*, what is written there, and under which type it was stored before. There may be thousands of each,
+  // which a plan for any number of them does not expect: each call has its own.
   //
   // A program that says what it said before, since when nothing has changed, need not be judged again: all that it was
   // allowed then was opened then, and what was opened since was opened because it can read it.
@@ -58,15 +67,17 @@ export const programs = (schema: string): ReadonlyArray<string> => [
   p_id uuid, p_name text, p_expiry float8, p_most integer, p_wait integer,
   r_category text[], r_type text[], r_revision integer[],
   w_category text[], w_type text[], w_revision integer[],
+  f_place integer[], f_category text[], f_type text[], f_former text[],
   OUT problem text, OUT allowed integer[], OUT found_category text, OUT found_type text, OUT found_revision integer,
-  OUT found_reads integer, OUT found_at float8, OUT found_by text
-) LANGUAGE plpgsql AS $body$
+  OUT found_reads integer, OUT found_former text, OUT found_at float8, OUT found_by text
+) LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $body$
 DECLARE
   lock_wait text;
   at timestamptz;
   changes bigint;
+  closed integer;
   said text := encode(sha256(convert_to(concat_ws('/', r_category::text, r_type::text, r_revision::text,
-    w_category::text, w_type::text, w_revision::text), 'UTF8')), 'hex');
+    w_category::text, w_type::text, w_revision::text, f_place::text, f_former::text), 'UTF8')), 'hex');
 BEGIN
   IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
     problem := current_setting('transaction_isolation');
@@ -92,6 +103,15 @@ BEGIN
       LEFT JOIN ${schema}.writable o ON o.category = u.category AND o.type = u.type
       ORDER BY u.place
     );
+    FOR closed IN
+      SELECT f.place FROM unnest(f_place, f_category, f_type, f_former) f(place, category, type, former)
+      WHERE NOT EXISTS (
+        SELECT 1 FROM ${schema}.writable_formerly k
+        WHERE k.category = f.category AND k.type = f.type AND k.former = f.former
+      )
+    LOOP
+      allowed[closed] := 0;
+    END LOOP;
     RETURN;
   END IF;
   IF NOT EXISTS (SELECT 1 FROM ${schema}.programs p WHERE p.id = p_id)
@@ -100,22 +120,27 @@ BEGIN
     problem := 'too many';
     RETURN;
   END IF;
-  SELECT w.category, w.type, w.revision, w.reads, date_part('epoch', w.opened_at) * 1000, w.opened_by
-  INTO found_category, found_type, found_revision, found_reads, found_at, found_by
+  SELECT w.category, w.type, w.revision, w.reads, w.former, date_part('epoch', w.opened_at) * 1000, w.opened_by
+  INTO found_category, found_type, found_revision, found_reads, found_former, found_at, found_by
   FROM (
     -- Of NULLs, least takes the other: a program that reads neither the type nor its category does not mind.
     SELECT o.*, least(
       CASE WHEN o.category = ANY (r_category) THEN coalesce(here.revision, 0) END, everywhere.revision
-    ) AS reads
+    ) AS reads, past.former
     FROM ${schema}.writable o
     LEFT JOIN unnest(r_category, r_type, r_revision) here(category, type, revision)
       ON here.category = o.category AND here.type = o.type
     LEFT JOIN unnest(r_category, r_type, r_revision) everywhere(category, type, revision)
       ON everywhere.category = '' AND everywhere.type = o.type
+    LEFT JOIN (
+      SELECT k.category, k.type, min(k.former) AS former FROM ${schema}.writable_formerly k
+      JOIN unnest(r_category, r_type) u(category, type) ON u.category = '' AND u.type = k.former
+      GROUP BY k.category, k.type
+    ) past ON past.category = o.category AND past.type = o.type
   ) w
-  WHERE w.reads < w.revision ORDER BY w.category, w.type LIMIT 1;
+  WHERE w.reads < w.revision OR (w.reads IS NULL AND w.former IS NOT NULL) ORDER BY w.category, w.type LIMIT 1;
   IF FOUND THEN
-    problem := 'beyond';
+    problem := CASE WHEN found_reads IS NULL THEN 'passes over' ELSE 'beyond' END;
     RETURN;
   END IF;
   IF NOT EXISTS (SELECT 1 FROM ${schema}.programs p WHERE p.id = p_id AND p.digest = said) THEN
@@ -158,12 +183,28 @@ BEGIN
     ) here
     ORDER BY u.place
   );
+  -- Who reads what a type was stored under before, and says nothing of the type, would pass over it.
+  FOR closed IN
+    SELECT f.place FROM unnest(f_place, f_category, f_type, f_former) f(place, category, type, former)
+    JOIN ${schema}.program_reads r ON r.category = '' AND r.type = f.former
+    WHERE NOT EXISTS (
+      SELECT 1 FROM ${schema}.program_reads s WHERE s.program = r.program AND s.category = f.category
+    ) AND NOT EXISTS (
+      SELECT 1 FROM ${schema}.program_reads s WHERE s.program = r.program AND s.category = '' AND s.type = f.type
+    )
+  LOOP
+    allowed[closed] := 0;
+  END LOOP;
   INSERT INTO ${schema}.writable AS o (opened_at, revision, category, type, opened_by)
   SELECT at, u.revision, u.category, u.type, p_name
   FROM unnest(w_category, w_type, allowed) u(category, type, revision) WHERE u.revision > 0
   ON CONFLICT (category, type) DO UPDATE
   SET opened_at = EXCLUDED.opened_at, revision = EXCLUDED.revision, opened_by = EXCLUDED.opened_by
   WHERE o.revision < EXCLUDED.revision;
+  INSERT INTO ${schema}.writable_formerly (category, type, former)
+  SELECT f.category, f.type, f.former
+  FROM unnest(f_place, f_category, f_type, f_former) f(place, category, type, former) WHERE allowed[f.place] > 0
+  ON CONFLICT (category, type, former) DO NOTHING;
 END $body$`,
   `CREATE FUNCTION ${schema}.leave_1(p_id uuid, p_wait integer) RETURNS void LANGUAGE plpgsql AS $body$
 DECLARE
