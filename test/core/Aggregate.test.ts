@@ -11,7 +11,7 @@ import {
   StreamName,
   Upcaster
 } from "@varve/core"
-import { DateTime, Effect, Layer, Option, Schema } from "effect"
+import { DateTime, Effect, Exit, Layer, Option, Result, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import {
   Account,
@@ -144,6 +144,16 @@ describe("execute", () => {
         new Insufficient({ balance: 100, requested: 1_000 })
       )
       assert.strictEqual((yield* withdraw(1, { expected: 2 })).version, 3)
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("dies of a command that the aggregate does not have, and says which", () =>
+    Effect.gen(function*() {
+      for (const _tag of ["Reopen", "toString"]) {
+        const exit = yield* Effect.exit(Account.execute(ada, { _tag } as never))
+        assert.isTrue(Exit.hasDies(exit))
+        assert.include(String(Result.getOrThrow(Exit.findDefect(exit))), `Account has no command "${_tag}"`)
+      }
+      assert.strictEqual(yield* head, 0)
     }).pipe(Effect.provide(layer)))
 
   it.effect("names aggregate and id of what came to nothing", () =>

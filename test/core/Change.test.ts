@@ -116,6 +116,13 @@ describe("Change.retype", () => {
     assert.deepStrictEqual(down(Retyped, { total: 1234, note: "" }), { total: 12.34 })
   })
 
+  it("may come to undefined, where that is a value", () => {
+    const Known = Event.make("Known", { text: Schema.String })
+      .revise(2, Change.retype("text", Schema.UndefinedOr(Schema.String), (text) => text === "" ? undefined : text))
+    assert.deepStrictEqual(up(Known, { text: "" }), { text: undefined })
+    assert.deepStrictEqual(up(Known, { text: "a" }), { text: "a" })
+  })
+
   it("is called once for each payload, and shows later changes what its schema has made", () => {
     const values: Array<unknown> = []
     const Twice = Paid.revise(2, (payload) =>

@@ -34,6 +34,19 @@ describe("Commit.encode", () => {
     assert.include(Commit.encode({ id: CommitId.generateUnsafe(), writes }), { givenId: true })
   })
 
+  it("keeps the fingerprint of metadata that was read from a store, unless it has one of its own", () => {
+    const [writes, metadata] = [[writeOf(1)] as const, { actor: "Ada", fingerprint: "read" }]
+    const of = (commit: Commit.Commit) => {
+      const encoded = Commit.encode(commit)
+      return encoded instanceof EventStoreError.Refused ? assert.fail(encoded.message) : encoded
+    }
+    for (const [given, fingerprint] of [[{}, "read"], [{ fingerprint: "own" }, "own"]] as const) {
+      const encoded = of({ writes, metadata, ...given })
+      assert.include(encoded, { fingerprint })
+      assert.deepStrictEqual(JSON.parse(encoded.metadata), { actor: "Ada", fingerprint })
+    }
+  })
+
   it("tells which versions would fit after the writes before", () => {
     const twice = (first: Commit.Expected, second: Commit.Expected) =>
       refusal({ writes: [{ ...writeOf(2), expected: first }, { ...writeOf(1), expected: second }] })

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Aggregate, CommitId, EventStore, StreamName, Upcaster } from "@varve/core"
+import { Aggregate, CommitId, Decision, EventStore, Limits, StreamName, Upcaster } from "@varve/core"
 import { Effect, Exit, Fiber, Latch, Layer, Option } from "effect"
 import { TestClock } from "effect/testing"
-import { Account, active, Deposit, Id, Insufficient, Open, Withdraw } from "./Account.ts"
+import { Account, active, contract, Deposit, Id, Insufficient, NotOpen, Open, Withdraw } from "./Account.ts"
 import * as ControlledStore from "./ControlledStore.ts"
 
 const { Control } = ControlledStore
@@ -36,6 +36,8 @@ const foreignWrite = (event = foreign) =>
   Control.use(({ behind }) =>
     behind.append({ writes: [{ stream: StreamName.make("Account", "ada"), expected: "any", events: [event] }] })
   )
+
+const same = <A>(state: A): A => state
 
 describe("one instance at a time in a process", () => {
   it.effect("accepts 1,000 concurrent commands, and no conflict surfaces", () =>
@@ -94,6 +96,24 @@ describe("one instance at a time in a process", () => {
       assert.deepStrictEqual(yield* Effect.flip(withdraw(20)), new Insufficient({ balance: 10, requested: 20 }))
     }).pipe(Effect.provide(layer)))
 
+  it.effect("decides once on a state that it has read", () =>
+    Effect.gen(function*() {
+      let decided = 0
+      class Counting extends contract.decider({
+        initial: Account.initial,
+        decide: {
+          Open: () => Decision.ignore,
+          Deposit: () => Decision.ignore,
+          Withdraw: () => (decided++, Decision.reject(new NotOpen())),
+          Close: () => Decision.ignore
+        },
+        evolve: { Opened: same, Deposited: same, Withdrawn: same, Closed: same }
+      }) {}
+      const rejected = Effect.flip(Counting.execute(ada, Withdraw.make({ cents: 1 })))
+      assert.deepStrictEqual(yield* Effect.provide(rejected, Counting.layer), new NotOpen())
+      assert.strictEqual(decided, 1)
+    }).pipe(Effect.provide(layer)))
+
   it.effect("rejects what rests on a commit that fell only after deciding again", () =>
     Effect.gen(function*() {
       const control = yield* Control
@@ -145,6 +165,35 @@ describe("one instance at a time in a process", () => {
 })
 
 describe("a store that fails", () => {
+  it.effect("surfaces that a command has fallen with others so many times, and not before", () =>
+    Effect.gen(function*() {
+      const control = yield* Control
+      yield* filled(1)
+      yield* control.hold
+      const ahead = Effect.forkChild(Effect.flip(deposit(2)))
+      let first = yield* ahead
+      yield* control.waiting(1)
+      const last = yield* Effect.forkChild(Effect.exit(deposit(4)))
+      for (let fall = 0; fall <= Limits.fallsPerCommand; fall++) {
+        yield* control.waiting(2)
+        assert.isUndefined(last.pollUnsafe())
+        yield* control.faults("unavailable")
+        yield* control.release(1)
+        assert.strictEqual(reason(yield* Fiber.join(first)), "Unavailable")
+        // The next is decided before the last is told that what it rested on was not stored.
+        first = yield* ahead
+        yield* control.waiting(2)
+        yield* control.release(1)
+      }
+      const error = Option.getOrThrow(Exit.findErrorOption(yield* Fiber.join(last)))
+      assert.include(error instanceof Aggregate.ExecutionError ? error.reason : error, {
+        _tag: "Unavailable",
+        what: "commands ahead of this one on Account/ada",
+        actual: `they failed ${Limits.fallsPerCommand} times`
+      })
+      yield* control.open
+    }).pipe(Effect.provide(layer)))
+
   it.effect("surfaces a conflict after so many attempts, and not before", () =>
     inTime(Effect.gen(function*() {
       const control = yield* Control

@@ -18,10 +18,12 @@ describe("the turns of an instance", () => {
       const instance = make()
       const log: Array<string> = []
       const fibers = yield* Effect.forEach(["a", "b", "c"], (name) => take(instance, log, name))
+      instance.seats = fibers.length
       for (const fiber of fibers) {
         yield* Fiber.join(fiber)
         assert.isFalse(instance.idle)
         instance.release()
+        instance.seats--
       }
       assert.deepStrictEqual(log, ["a", "b", "c"])
       assert.isTrue(instance.idle)
@@ -119,6 +121,8 @@ describe("a chain of decisions", () => {
       const second = yield* Effect.forkChild(Account.execute(ada, Deposit.make({ cents: 2 })))
       yield* Effect.replicateEffect(Effect.yieldNow, 50)
       assert.strictEqual(yield* control.queued, 1)
+      // What comes of it is handed on then: nobody reads it.
+      yield* control.holdReads(Effect.die("it was read"))
       yield* control.release(2)
       yield* Fiber.join(first)
       assert.deepStrictEqual((yield* Fiber.join(second)).state, active(3))

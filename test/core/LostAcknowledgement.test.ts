@@ -7,6 +7,7 @@ import {
   Decision,
   Event,
   EventStore,
+  EventStoreError,
   Metadata,
   StoreAdmin,
   StreamName,
@@ -164,6 +165,29 @@ const erasing = Layer.effect(
   })
 ).pipe(Layer.provide(EventStore.layerMemory))
 
+/** The store in memory, which gives nothing back from the moment that a commit comes again. */
+const refusing = Layer.effect(
+  EventStore.EventStore,
+  Effect.gen(function*() {
+    const store = yield* EventStore.EventStore
+    const seen = new Set<string | undefined>()
+    let again = false
+    const error = new EventStoreError.EventStoreError({
+      operation: "read",
+      reason: new EventStoreError.Refused({ what: "reading", expected: "once", actual: "again" })
+    })
+    return {
+      ...store,
+      append: (commit: Commit.Commit) => {
+        again ||= seen.has(commit.id)
+        seen.add(commit.id)
+        return store.append(commit)
+      },
+      readStreamPage: (request) => Effect.suspend(() => again ? Effect.fail(error) : store.readStreamPage(request))
+    }
+  })
+).pipe(Layer.provide(EventStore.layerMemory))
+
 describe("a chain whose acknowledgements are all lost", () => {
   it.effect("is stored once", () =>
     inTime(Effect.gen(function*() {
@@ -194,6 +218,14 @@ describe("what a commit has led to", () => {
       yield* deposit(1, { commitId })
       assert.strictEqual(reasonOf(yield* Effect.flip(deposit(1, { commitId })))._tag, "Unreadable")
     }).pipe(Effect.provide(Account.layer.pipe(Layer.provide(Layer.mergeAll(erasing, Upcaster.layer()))))))
+
+  it.effect("is refused, and says so, when the store does not give what it rests on", () =>
+    Effect.gen(function*() {
+      const commitId = CommitId.generateUnsafe()
+      yield* filled(ada)
+      yield* deposit(1, { commitId })
+      assert.include(reasonOf(yield* Effect.flip(deposit(1, { commitId }))), { _tag: "Refused", what: "reading" })
+    }).pipe(Effect.provide(Account.layer.pipe(Layer.provide(Layer.mergeAll(refusing, Upcaster.layer()))))))
 
   it.effect("is a conflict of the instance that somebody else has written, not of the first", () =>
     inTime(Effect.gen(function*() {

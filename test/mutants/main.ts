@@ -15,7 +15,7 @@ import { type Mutant, mutantsOf } from "../../scripts/mutants/operators.ts"
 import { start } from "../support/PostgresServer.ts"
 import { editsOf } from "./edits.ts"
 import { type Survivor, survivors } from "./survivors.ts"
-import { coreStage, sql, type Target, targets } from "./targets.ts"
+import { coreStages, sql, type Target, targets } from "./targets.ts"
 import { endRuns, makeCopy, removeCopy, type Result, root, runTests } from "./workspace.ts"
 
 const { values } = parseArgs({
@@ -87,11 +87,11 @@ const targetOf = (file: string): Target => wanted.find((target) => target.file =
 const checkBaseline = async (): Promise<boolean> => {
   const ofSql = sample.some(({ file }) => file === sql.file)
   const ofCore = sample.some(({ file }) => file !== sql.file)
-  const stages = [...(ofSql ? sql.stages : []), ...(ofCore ? [coreStage] : [])]
+  const stages = [...(ofSql ? sql.stages : []), ...(ofCore ? coreStages : [])]
   const failures: Array<string> = []
   await share(stages, async (files, copy) => {
     const from = Date.now()
-    const target = files === coreStage ? targets[0]! : sql
+    const target = sql.stages.includes(files) ? sql : targets[0]!
     const result = await runTests(copy, { files, ...optionsOf(target, 300_000) })
     if (result._tag === "Failed") failures.push(`${files.join(" ")}: ${result.by}\n${result.output}`)
     if (result._tag === "TimedOut") failures.push(`${files.join(" ")}: no end in 300 s`)

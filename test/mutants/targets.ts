@@ -15,12 +15,12 @@ const everything = [
   "Event",
   "EventWrite",
   "EventHops",
-  "EventHopsCompiled",
   "Change",
   "Upcaster",
   "UpcasterChains",
   "UpcasterWrite",
   "UpcasterReaders",
+  "RolloutOptions",
   "Names",
   "Commit",
   "Instance",
@@ -37,18 +37,19 @@ const everything = [
   "Concurrency"
 ].map((name) => `test/core/${name}.test.ts`)
 
-const events = ["Event", "EventWrite", "EventHops", "EventHopsCompiled", "Change"].map((name) =>
-  `test/core/${name}.test.ts`
-)
+const events = ["Event", "EventWrite", "EventHops", "Change"].map((name) => `test/core/${name}.test.ts`)
 
 const upcasters = ["Upcaster", "UpcasterChains", "UpcasterWrite"].map((name) => `test/core/${name}.test.ts`)
 
-/** Everything that judges the core. */
-export const coreStage: ReadonlyArray<string> = [...everything, contract]
+/**
+ * Everything that judges the core. What loads other tests again, with compiled schemas, has a process of its own: in one
+ * that has run them already it would find no test, and would compile the schemas of all that come after.
+ */
+export const coreStages = [[...everything, contract], ["test/core/EventHopsCompiled.test.ts"]] as const
 
 const core = (file: string, ...first: ReadonlyArray<string>): Target => ({
   file: `packages/core/src/${file}`,
-  stages: [first, coreStage.filter((test) => !first.includes(test))]
+  stages: [first, ...coreStages.map((stage) => stage.filter((test) => !first.includes(test)))]
 })
 
 export const targets: ReadonlyArray<Target> = [

@@ -16,6 +16,8 @@ const killer: Reporter = {
 
 /** One process for all files of a run: loading them again and again would take most of the time. */
 export default defineConfig({
+  // In the copy. What failed last comes first, and what another copy or the tree itself has failed is nothing to this one.
+  cacheDir: ".vite",
   test: {
     include: ["test/**/*.test.ts"],
     exclude: ["**/node_modules/**"],
