@@ -305,7 +305,7 @@ describe("a catalogue that was not written by an update", () => {
 describe("varve catalog show", () => {
   it.effect("lists, and tells of one event", () =>
     Effect.gen(function*() {
-      const { read, run } = yield* edited()
+      const { edit, read, run } = yield* edited()
       ends(yield* run("show"), 0, /^Placed +2 +10 +itself +Order$/m)
       ends(
         yield* run("show", "Placed"),
@@ -319,6 +319,12 @@ describe("varve catalog show", () => {
       assert.deepStrictEqual(JSON.parse((yield* run("show", "--json")).out), JSON.parse(read()))
       const one = JSON.parse((yield* run("show", "Placed", "--json")).out)
       assert.deepStrictEqual(one, { Placed: JSON.parse(read()).events.Placed })
+      const retired = edit([domain, "const Shop = domainOf([Placed])"], [
+        upcaster === "{}" ? "Upcaster.layer({})" : "",
+        "Upcaster.layer({ dropped: [\"Shipped\"] })"
+      ])
+      ends(yield* retired("update"), 0)
+      ends(yield* retired("show", "Shipped"), 0, /^Shipped of .+, in streams of Order, dropped$/m)
       ends(yield* run("show", "Nothing"), 2, /event: expected one of the 2 types .*got Nothing/)
       ends(yield* run("show", "constructor"), 2, /got constructor/)
     }))

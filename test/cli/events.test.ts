@@ -1,6 +1,6 @@
 /** `varve events`: every event that was asked for, once, in its order, and nothing else. */
 import { assert, describe, it } from "@effect/vitest"
-import { EventStore, EventStoreError } from "@varve/core"
+import { EventStore, EventStoreError, StreamName } from "@varve/core"
 import { Deferred, Effect, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as Cli from "../support/Cli.ts"
@@ -53,6 +53,27 @@ describe("events list", () => {
       const without = yield* Look.varve(["events", "list"])
       assert.notInclude(without.stdout, "percent")
       assert.deepStrictEqual(Look.rowsOf(without.stdout).map(([position]) => position), ["1", "2", "3", "4", "5"])
+    }).pipe(Effect.provide(Look.layer)))
+
+  it.effect("gives programs the keys of an export, without what a filter may have made untrue", () =>
+    Effect.gen(function*() {
+      yield* filled
+      const store = yield* EventStore.EventStore
+      const streams = ["m", "n"].map((id) => StreamName.make("Light", id))
+      yield* store.append({
+        writes: [
+          { stream: streams[0]!, expected: 0, events: [{ type: "Lit", revision: 1, payload: {} }] },
+          { stream: streams[1]!, expected: 0, events: [{ type: "Lit", revision: 1, payload: {} }] }
+        ]
+      })
+      const { stdout } = yield* Look.varve(["events", "list", "--json"])
+      const lines = stdout.trimEnd().split("\n").map((line) => JSON.parse(line))
+      assert.deepStrictEqual(lines.map(({ commitIndex }) => commitIndex), [0, 0, 0, 0, 0, 0, 1])
+      const keys =
+        "position recordedAt commitId commitIndex tenant category id version type revision occurredAt payload"
+      for (const line of lines) assert.strictEqual(Object.keys(line).join(" "), `${keys} metadata`)
+      const one = yield* Look.varve(["events", "list", "--json", "--stream", "Light/m"])
+      assert.deepStrictEqual(JSON.parse(one.stdout), lines[5])
     }).pipe(Effect.provide(Look.layer)))
 
   it.effect("takes what fits the filters", () =>
@@ -110,6 +131,8 @@ describe("events list", () => {
       const people = yield* Look.varve(["events", "list"])
       assert.strictEqual(Look.rowsOf(people.stdout).length, 100)
       assert.match(people.stderr, /^There are more: these are the first 100\. /)
+      const newest = yield* Look.varve(["events", "list", "--backward", "--limit", "2"])
+      assert.strictEqual(newest.stderr, "There are more: these are the newest 2. See --limit, --until\n")
       const exact = yield* Look.varve(["events", "list", "--limit", "2345"])
       assert.strictEqual(Look.rowsOf(exact.stdout).length, 2_345)
       assert.strictEqual(exact.stderr, "")

@@ -140,6 +140,16 @@ describe("varve import --upcast", () => {
       )
       expect(out).toContain(`Old to new positions: ${file}.map\n`)
       expect(out).toContain("Order was stored as Purchase and is stored under its own name now")
+      expect(out).toMatch(/read in its newest revision, \d+ instances? of both stores ha(ve|s) equal states\n/)
+    }))
+
+  it.effect("says nothing of states where none can be compared", () =>
+    Effect.gen(function*() {
+      const text = line(1, { category: "Purchase", type: "OrderSent", payload: { parcel: "a" } })
+      const args = ["import", "--upcast", "--map", join(Run.directory(), "map"), "-"]
+      const { code, err, out } = yield* Run.varve(yield* Run.memory, "merging", args, text)
+      expect({ code, err }).toEqual({ code: 0, err: "" })
+      expect(out).toMatch(/^Verified: .*every event is read in its newest revision$/m)
     }))
 
   it.effect("refuses a store that holds something else", () =>

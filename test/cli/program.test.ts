@@ -57,15 +57,48 @@ describe("a configuration", () => {
       varve("events", "list", "--json", "-c", "gone.ts"),
       /^\{"error":"configuration: expected a file, got none at .*gone\.ts"\}\n$/
     )
+    failed(varve("events", "list", "-c", "."), /^varve: configuration: expected a file, got a directory, \/.+\n$/)
   }, 60_000)
 
+  const imported = `import { Project } from ${
+    JSON.stringify(join(import.meta.dirname, "../../packages/cli/src/index.ts"))
+  }`
   const files: ReadonlyArray<readonly [name: string, text: string, message: RegExp]> = [
     [
       "throws",
       "throw new Error(\"the moon\\n  is full\")",
-      /^varve: .*throws\.ts cannot be loaded: the moon, is full\n$/
+      /^varve: .*throws\.ts cannot be loaded: the moon, is full \(at \/.*throws\.ts:1\)\n$/
     ],
-    ["syntax", "export default {", /^varve: .*syntax\.ts cannot be loaded: .+\n$/],
+    [
+      "syntax",
+      "const a = 1\nexport default {",
+      /^varve: .*syntax\.ts cannot be loaded: .+ \(at \/.*syntax\.ts:\d+\)\n$/
+    ],
+    [
+      "elsewhere",
+      `import "./throws.ts"`,
+      /^varve: .*elsewhere\.ts cannot be loaded: the moon, is full \(at \/.*throws\.ts:1\)\n$/
+    ],
+    [
+      "types",
+      `${imported}\nexport default Project.make({\n  domains: {}, store: () => 1 })`,
+      /^varve: .*types\.ts cannot be loaded: Project\.make, domains: expected a list of domains, got a value of type object \(at \/.*types\.ts:\d\)\n$/
+    ],
+    [
+      "domain",
+      `${imported}\nexport default Project.make({ domains: [undefined], store: () => 1 })`,
+      /cannot be loaded: Project\.make, domains: expected what Domain\.make has made in the list, got undefined \(at/
+    ],
+    [
+      "store",
+      `${imported}\nexport default Project.make({ domains: [] })`,
+      /cannot be loaded: Project\.make, store: expected a function that makes the layer of the store, got undefined \(at/
+    ],
+    [
+      "upcaster",
+      `${imported}\nexport default Project.make({ domains: [], store: () => 1, upcaster: { renamed: {} } })`,
+      /cannot be loaded: Project\.make, upcaster: expected a layer, Upcaster\.layer\(…\), got a value of type object \(at/
+    ],
     [
       "imports",
       "import \"./nobody.ts\"",
@@ -124,7 +157,7 @@ describe("a command that is wrong", () => {
       "varve: Unknown subcommand \"frobnicate\" for \"varve\"\nusage: varve <subcommand> [flags]\nvarve --help tells more\n"
     )
     const near = varve("events", "lst")
-    assert.match(near.stderr, /^varve: Unknown subcommand "lst".*list/s)
+    assert.match(near.stderr, /^varve: Unknown subcommand "lst" for "varve events"\. Did you mean list\?\n/)
     failed(varve("events", "list", "--limit", "x", "--json"), /^\{"error":".*--limit.*"\}\n$/)
     failed(varve("events", "list", "--nope", "--json"), /^\{"error":"Unrecognized flag: --nope.*"\}\n$/)
   }, 60_000)

@@ -73,7 +73,7 @@ describe("projection list and status", () => {
       assert.deepStrictEqual(decoded, yield* Status.all)
       const one = yield* ok("status", "Brightness@2")
       assert.match(one, /3 parked, under 2 keys/)
-      assert.match(one, /last failure: Lit at position \d, key \w, 1 attempts, .*too bright\\nfor this\\u001b\[31m row/)
+      assert.match(one, /last failure: Lit at position \d, key \w, 1 attempt, .*too bright\\nfor this\\u001b\[31m row/)
       assert.strictEqual((one.match(/^ +\d {2,}\d+ {2,}nobody/gm) ?? []).length, 4)
       const both = yield* json("status", "Brightness")
       assert.deepStrictEqual(both, listed)

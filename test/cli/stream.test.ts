@@ -145,7 +145,10 @@ describe("stream show", () => {
           ["9", "Darkened", "1", "{}", undefined]
         ]
       )
-      assert.match(stdout, /No state: .*Lit, revision 1, at version 5 of Light\/a .*InvalidPayload/)
+      assert.match(
+        stdout,
+        /No state: .*Lit, revision 1, at version 5 of Light\/a .*InvalidPayload: [^\\]+, at \["percent"\]\n/
+      )
       const view = yield* shown("Light/a")
       assert.deepStrictEqual(view.events.map(({ unreadable }) => unreadable).slice(4), [
         "InvalidPayload",

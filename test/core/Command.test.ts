@@ -29,7 +29,7 @@ describe("Command", () => {
 
 describe("Decision", () => {
   it("is a Result: events, none, or a rejection", () => {
-    assert.deepStrictEqual(Decision.accept(1, 2), Result.succeed([1, 2]))
+    assert.deepStrictEqual<Decision.Decision<number>>(Decision.accept(1, 2), Result.succeed([1, 2]))
     assert.deepStrictEqual(Decision.ignore, Result.succeed([]))
     assert.deepStrictEqual(Decision.reject("no"), Result.fail("no"))
   })

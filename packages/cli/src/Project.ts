@@ -36,7 +36,7 @@
 import type { Domain, EventStore, Projection, RowStore, StoreAdmin } from "@varve/core"
 import { Upcaster } from "@varve/core"
 import type { ProgramStore } from "@varve/core"
-import type * as Layer from "effect/Layer"
+import * as Layer from "effect/Layer"
 import type * as Copy from "./Copy.ts"
 
 /**
@@ -93,6 +93,16 @@ export interface Project {
   readonly copy: ReadonlyArray<Copy.Merge>
 }
 
+const kindOf = (value: unknown): string => {
+  if (value === null || value === undefined) return String(value)
+  return Array.isArray(value) ? "a list" : `a value of type ${typeof value}`
+}
+
+/** Node runs a configuration without looking at its types. */
+const check = (what: string, holds: boolean, expected: string, value: unknown): void => {
+  if (!holds) throw new TypeError(`Project.make, ${what}: expected ${expected}, got ${kindOf(value)}`)
+}
+
 /**
  * Says what a project is.
  *
@@ -115,15 +125,27 @@ export const make = <const P extends ReadonlyArray<Projection.Runnable> = readon
   readonly store: (opening: Opening) => Layer.Layer<Services | Projection.Needs<P[number]>, unknown>
   readonly catalog?: string | undefined
   readonly copy?: ReadonlyArray<Copy.Merge> | undefined
-}): Project => ({
-  [TypeId]: TypeId,
-  domains: options.domains,
-  projections: [...options.domains.flatMap(({ projections }) => projections), ...(options.projections ?? [])],
-  upcaster: options.upcaster ?? Upcaster.layer(),
-  store: options.store,
-  catalog: options.catalog ?? "varve.catalog.json",
-  copy: options.copy ?? []
-})
+}): Project => {
+  const { catalog = "varve.catalog.json", copy = [], domains, projections = [], store, upcaster } = options
+  check("domains", Array.isArray(domains), "a list of domains", domains)
+  for (const domain of domains) {
+    check("domains", Array.isArray(domain?.projections), "what Domain.make has made in the list", domain)
+  }
+  check("projections", Array.isArray(projections), "a list of projections", projections)
+  check("upcaster", upcaster === undefined || Layer.isLayer(upcaster), "a layer, Upcaster.layer(…)", upcaster)
+  check("store", typeof store === "function", "a function that makes the layer of the store", store)
+  check("catalog", typeof catalog === "string" && catalog !== "", "the path of a file", catalog)
+  check("copy", Array.isArray(copy), "a list of merges", copy)
+  return {
+    [TypeId]: TypeId,
+    domains,
+    projections: [...domains.flatMap(({ projections }) => projections), ...projections],
+    upcaster: upcaster ?? Upcaster.layer(),
+    store,
+    catalog,
+    copy
+  }
+}
 
 /**
  * Whether a value is a project.

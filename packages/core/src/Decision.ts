@@ -25,7 +25,8 @@ export type Decision<E, Rejection = never> = Result.Result<ReadonlyArray<E>, Rej
  * @category constructors
  * @since 0.1.0
  */
-export const accept = <E>(...events: ReadonlyArray<E>): Decision<E> => Result.succeed(events)
+export const accept = <const Events extends ReadonlyArray<unknown>>(...events: Events): Decision<Events[number]> =>
+  Result.succeed(events)
 
 /**
  * Accepts the command without an event: what it asks for is so already.

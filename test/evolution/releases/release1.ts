@@ -45,7 +45,7 @@ export class Parcel extends Aggregate.make("Parcel", {
     Perform: ({ deed }, row) => {
       if (deed._tag === "Register" && row === null) {
         const { address, halfKilos, name } = deed
-        return Decision.accept<Event.Type<typeof ParcelRegistered | typeof LabelPrinted>>(
+        return Decision.accept(
           ParcelRegistered.make({ recipient: `${name}; ${address}`, kilos: halfKilos / 2 }),
           LabelPrinted.make({ printer: 0 })
         )

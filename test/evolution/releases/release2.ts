@@ -48,7 +48,7 @@ export class Parcel extends Aggregate.make("Parcel", {
     Perform: ({ deed }, row) => {
       if (deed._tag === "Register" && row === null) {
         const { address, express, halfKilos, name } = deed
-        return Decision.accept<Event.Type<typeof ParcelRegistered | typeof LabelPrinted>>(
+        return Decision.accept(
           ParcelRegistered.make({ recipient: `${name}; ${address}`, kilos: halfKilos / 2, express }),
           LabelPrinted.make({ printer: 0 })
         )

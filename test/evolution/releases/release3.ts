@@ -65,7 +65,7 @@ export class Shipment extends Aggregate.make("Shipment", {
     Perform: ({ deed }, row) => {
       if (deed._tag === "Register" && row === null) {
         const { address, express, halfKilos, name } = deed
-        return Decision.accept<Event.Type<typeof ParcelRegistered | typeof LabelPrinted>>(
+        return Decision.accept(
           ParcelRegistered.make({ addressee: `${name}; ${address}`, kilos: halfKilos / 2, express }),
           LabelPrinted.make({ printer: 0 })
         )

@@ -90,7 +90,7 @@ export class Shipment extends Aggregate.make("Shipment", {
     Perform: ({ deed }, row) => {
       if (deed._tag === "Register" && row === null) {
         const { address, express, halfKilos, name } = deed
-        return Decision.accept<Event.Type<typeof ParcelRegistered | typeof LabelPrinted>>(
+        return Decision.accept(
           ParcelRegistered.make({ name, address, kilos: halfKilos / 2, express }),
           LabelPrinted.make({ printer: 0 })
         )
@@ -103,7 +103,7 @@ export class Shipment extends Aggregate.make("Shipment", {
           return Decision.accept(ParcelSeen.make({ place: deed.place }))
         case "HandOver": {
           const charge = deed.cents === 0 ? [] : [ChargeCollected.make({ euros: deed.cents / 100 })]
-          return Decision.accept<Event.Type<typeof ParcelDelivered | typeof ChargeCollected>>(
+          return Decision.accept(
             ParcelDelivered.make({ to: deed.to }),
             ...charge
           )

@@ -105,7 +105,7 @@ export class Shipment extends Aggregate.make("Shipment", {
           return Decision.accept(ParcelSeen.make({ place: deed.place }))
         case "HandOver": {
           const charge = deed.cents === 0 ? [] : [ChargeCollected.make({ cents: deed.cents })]
-          return Decision.accept<Event.Type<typeof ParcelDelivered | typeof ChargeCollected>>(
+          return Decision.accept(
             ParcelDelivered.make({ to: deed.to }),
             ...charge
           )

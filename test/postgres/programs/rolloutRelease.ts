@@ -11,7 +11,7 @@
  */
 import { type Aggregate, CommitId, EventStore, type ProjectionError, Rollout } from "@varve/core"
 import { Postgres } from "@varve/postgres"
-import { Cause, Context, Effect, Exit, Fiber, Layer, Logger, Option, Redacted, Schedule, Scope } from "effect"
+import { Cause, Context, Effect, Exit, Fiber, Latch, Layer, Logger, Option, Redacted, Schedule, Scope } from "effect"
 import { createInterface } from "node:readline"
 import * as New from "../../core/RolloutNew.ts"
 import * as Old from "../../core/RolloutOld.ts"
@@ -147,6 +147,7 @@ const work = (bank: Bank, commands: number) =>
         yield* say(`worked ${done}`)
       }
     })
+    const read = yield* Latch.make()
     const reading = Effect.gen(function*() {
       for (const account of accounts) {
         yield* bank.read(account)
@@ -159,11 +160,13 @@ const work = (bank: Bank, commands: number) =>
           failures.add(`read: ${Cause.pretty(cause)}`)
         )
       ),
+      Effect.andThen(Latch.open(read)),
       Effect.andThen(Effect.sleep("500 millis")),
       Effect.forever
     )
     const reader = yield* Effect.forkChild(reading)
     yield* Effect.forEach(Array.from({ length: commands }), () => one, { concurrency, discard: true })
+    yield* Latch.await(read)
     yield* Fiber.interrupt(reader)
     const report: Report = { deposits, retries, reads, failures: [...failures] }
     return report

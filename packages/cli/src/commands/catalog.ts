@@ -20,7 +20,7 @@ import { Style } from "../internal/style.ts"
 const runsMost = 1_000_000
 
 const runs = Flag.Int("runs").pipe(
-  Flag.withDescription("Payloads to generate of each old revision"),
+  Flag.withDescription("Payloads to generate of each old revision (default: 100)"),
   Flag.withSchema(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: runsMost }))),
   Flag.withDefault(100)
 )

@@ -61,7 +61,8 @@ const printer = (payload: boolean) =>
     return (events: ReadonlyArray<StoredEvent>): Effect.Effect<void> => {
       if (events.length === 0) return Effect.void
       return json
-        ? Console.log(events.map(ndjson.format).join("\n"))
+        // Without `commitEvents`: a filter leaves events of a commit out.
+        ? Console.log(events.map((event) => ndjson.format(event)).join("\n"))
         : table(events.map((event) => rowOf(event, payload)))
     }
   })
@@ -133,11 +134,15 @@ const list = Command.make("list", {
       const { count, more } = yield* readRange(range, { ...flags, filter: filterOf(flags), limit }, emit)
       if (json) return
       if (count === 0) yield* Console.log("no events")
-      if (more) yield* Console.error(`There are more: these are the first ${print.number(count)}. See --limit, --after`)
+      if (more) {
+        const which = flags.backward ? "newest" : "first"
+        const behind = flags.backward ? "--until" : "--after"
+        yield* Console.error(`There are more: these are the ${which} ${print.number(count)}. See --limit, ${behind}`)
+      }
     }).pipe(projectFile.withStore(project))
   })).pipe(
     Command.withDescription(
-      "List events of the store, oldest first. With --json a line an event, as `varve export` writes them"
+      "List events of the store, oldest first. With --json a line an event, with the keys that `varve export` gives it"
     ),
     Command.withExamples([
       { command: "varve events list --stream BankAccount/ada --payload", description: "All about one account" },

@@ -71,7 +71,7 @@ const status = Command.make("status", named, ({ kind, name }) =>
   )
 
 const rebuild = Command.make("rebuild", {
-  name: targets.nameArgument,
+  name: targets.ownArgument,
   partitions: parameters.intFlag("partitions", "N", 1, `In how many parts, up to ${Limits.partitions} (default: 4)`),
   sample: parameters.intFlag("sample", "N", 1, "Rows to compare on each side (default: all)"),
   compare: Flag.Boolean("compare").pipe(
@@ -130,7 +130,7 @@ const rebuild = Command.make("rebuild", {
     ])
   )
 
-const switching = Command.make("switch", { name: targets.nameArgument }, (flags) =>
+const switching = Command.make("switch", { name: targets.ownArgument }, (flags) =>
   Effect.gen(function*() {
     const { project } = yield* projectFile.load
     const projection = yield* rebuilding.definitionOf(project, flags.name)

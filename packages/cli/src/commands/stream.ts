@@ -14,6 +14,7 @@ import * as print from "../internal/print.ts"
 import * as projectFile from "../internal/projectFile.ts"
 import * as streamView from "../internal/streamView.ts"
 import { Style } from "../internal/style.ts"
+import { messageOf } from "../internal/telling.ts"
 
 /** Events that are shown, unless told. */
 const shown = 100
@@ -105,7 +106,7 @@ const show = Effect.fnUntraced(function*({ aggregate, at, earlier, name, seen, s
   if (aggregate === undefined) {
     return yield* Console.log("No aggregate of the project has this category: there is no state to fold")
   }
-  if (state?._tag === "Unreadable") return yield* Console.log(bad(`No state: ${print.plain(state.message)}`))
+  if (state?._tag === "Unreadable") return yield* Console.log(bad(`No state: ${print.plain(messageOf(state.message))}`))
   if (state === undefined) return
   const point = at === undefined || "version" in at ? "" : `, ${wordsOf(at)}`
   yield* Console.log(strong(`State of ${aggregate} after version ${print.number(state.version)}${point}`))

@@ -63,7 +63,8 @@ export const entries = ({ events }: Catalog.Catalog) =>
 export const entry = Effect.fnUntraced(function*(type: string, { categories, domains, read, revisions }: Entry) {
   const { faint, strong } = yield* Style
   const where = categories.length === 0 ? "" : `, in streams of ${categories.join(", ")}`
-  yield* Console.log(`${strong(type)} of ${domains.join(", ") || "no domain"}${where}, read as ${wordsOf(read)}`)
+  const words = read._tag === "Itself" ? "read as itself" : wordsOf(read)
+  yield* Console.log(`${strong(type)} of ${domains.join(", ") || "no domain"}${where}, ${words}`)
   for (const { downcast, golden, revision, schema, upcast } of revisions) {
     const ways = [...(upcast ? [`from ${revision - 1}`] : []), ...(downcast ? [`back to ${revision - 1}`] : [])]
     yield* Console.log(`\nrevision ${revision}${ways.length === 0 ? "" : faint(` (${ways.join(", ")})`)}`)

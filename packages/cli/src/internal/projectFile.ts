@@ -39,6 +39,25 @@ const search = Effect.gen(function*() {
   }
 })
 
+/** Where the packages are: what they are called with comes from further up in a stack. */
+const packages = new URL("../../..", import.meta.url).href
+
+/** A line of a stack, and the first one of an error of syntax: a file as a URL or as a path, and the line in it. */
+const place = /^(?:\s+at (?:async )?(?:.* \()?)?((?:file:\/\/)?\/[^()]+?):(\d+)(?::\d+)?\)?$/
+
+/** The place in the code of the project that an error comes from, as far as it tells. */
+const placeOf = (path: Path.Path, error: unknown): Effect.Effect<string> =>
+  Effect.gen(function*() {
+    const stack = error instanceof Error ? error.stack ?? "" : ""
+    for (const frame of stack.split("\n")) {
+      const [, where = "", line] = place.exec(frame) ?? []
+      const url = where.startsWith("/") ? yield* path.toFileUrl(where) : new URL(where || packages)
+      if (url.href.startsWith(packages) || url.href.includes("/node_modules/")) continue
+      return ` (at ${yield* path.fromFileUrl(url)}:${line})`
+    }
+    return ""
+  }).pipe(Effect.orElseSucceed(() => ""))
+
 /** Loads the project that the command is about. */
 export const load: Effect.Effect<
   Found,
@@ -50,12 +69,19 @@ export const load: Effect.Effect<
   const given = yield* ConfigFile
   const file = Option.isSome(given) ? path.resolve(given.value) : yield* search
   if (!(yield* fs.exists(file))) return yield* failed("configuration", "a file", `none at ${file}`)
+  const { type } = yield* fs.stat(file)
+  if (type === "Directory") return yield* failed("configuration", "a file", `a directory, ${file}`)
   const url = yield* path.toFileUrl(file)
   const loaded: { readonly default?: unknown } = yield* Effect.tryPromise({
     // Node runs TypeScript itself.
     try: () => import(url.href),
-    catch: (error) => new Failed({ message: `${file} cannot be loaded: ${messageOf(error)}`, cause: error })
-  })
+    catch: (error) => error
+  }).pipe(
+    Effect.catch(Effect.fnUntraced(function*(error) {
+      const place = yield* placeOf(path, error)
+      return yield* new Failed({ message: `${file} cannot be loaded: ${messageOf(error)}${place}`, cause: error })
+    }))
+  )
   const project = loaded.default
   if (!isProject(project)) {
     const actual = project === undefined ? "no default export" : "something else"

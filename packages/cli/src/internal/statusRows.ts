@@ -4,7 +4,7 @@ import * as Status from "@varve/core/Status"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
-import { type Cell, cut, number, plain } from "./print.ts"
+import { type Cell, count, cut, number, plain } from "./print.ts"
 import { seconds } from "./progress.ts"
 
 const encode = Schema.encodeSync(Schema.toCodecJson(Status.Status))
@@ -51,7 +51,7 @@ export const detailsOf = ({ failure, head, owners, parkedEvents, parkedKeys, par
     ...parkedEvents === 0 ? [] : [`${number(parkedEvents)} parked, under ${number(parkedKeys)} keys`],
     ...failure === null ? [] : [
       `last failure: ${plain(failure.type)} at position ${number(failure.position)}`
-      + `${failure.key === null ? "" : `, key ${plain(failure.key)}`}, ${failure.attempts} attempts,`
+      + `${failure.key === null ? "" : `, key ${plain(failure.key)}`}, ${count(failure.attempts, "attempt")},`
       + ` ${DateTime.formatIso(failure.at)}: ${cut(plain(failure.cause), 200)}`
     ]
   ],

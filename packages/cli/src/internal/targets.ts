@@ -20,6 +20,15 @@ export const nameArgument = Argument.String("name").pipe(
   Argument.filterMap(targetName, () => form)
 )
 
+/** The one that the code has: readers may have another. */
+export const ownArgument = Argument.String("name").pipe(
+  Argument.withMetavar("NAME[@REVISION]"),
+  Argument.withDescription(
+    "A projection of the project. The revision is the one that the project has; another one is refused"
+  ),
+  Argument.filterMap(targetName, () => form)
+)
+
 export const keyArgument = Argument.String("key").pipe(
   Argument.withMetavar("KEY"),
   Argument.withDescription("The key whose events are parked")

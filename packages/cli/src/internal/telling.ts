@@ -19,6 +19,10 @@ export const messageOf = (error: unknown): string => {
   return message.replaceAll(/\s*\n\s*/g, ", ")
 }
 
+/** What is wrong with an invocation, and what may have been meant. */
+const invalid = (error: unknown): string =>
+  messageOf(error).replace(/,? *Did you mean this\?, (.+)$/, ". Did you mean $1?")
+
 /** What an error says, and where it came from. */
 const stackOf = (defect: unknown): string => defect instanceof Error ? defect.stack ?? defect.message : String(defect)
 
@@ -32,7 +36,7 @@ export const to = (program: boolean) => {
       if (event._tag !== "InvalidInvocation") return CliOutput.defaultPresenter.present(event)
       const { commandPath, errors, helpDoc: { usage } } = event
       const path = commandPath.join(" ")
-      return say(errors.map(messageOf).join("; "), [`usage: ${usage}`, `${path} --help tells more`])
+      return say(errors.map(invalid).join("; "), [`usage: ${usage}`, `${path} --help tells more`])
     }
   }
   return {
