@@ -5,6 +5,9 @@ import type { Reporter } from "vitest/node"
 
 const globalSetup = join(import.meta.dirname, "test/support/globalSetup.ts")
 
+// Tests start many processes. Code that was compiled once is compiled for all of them.
+process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, "node_modules/.cache/varve-code")
+
 /** Ends a run with one plain line that a person or a program can count by. */
 const tally: Reporter = {
   onTestRunEnd(modules, unhandledErrors) {
@@ -26,7 +29,10 @@ export default defineConfig({
     globalSetup: existsSync(globalSetup) ? [globalSetup] : [],
     // A process for each file: tests start servers and kill them, and PGlite takes hundreds of megabytes.
     pool: "forks",
-    maxWorkers: 2,
+    // One more than two processors: tests wait for servers, processes and leases.
+    maxWorkers: 3,
+    // Only tests that wait run beside others of their file.
+    maxConcurrency: 10,
     testTimeout: 20_000,
     hookTimeout: 60_000,
     reporters: ["default", tally]

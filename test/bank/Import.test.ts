@@ -4,10 +4,10 @@ import { Bank } from "@varve/example-bank/Bank"
 import { BankAccount, Close, Id } from "@varve/example-bank/BankAccount"
 import { run } from "@varve/example-bank/Import"
 import { header } from "@varve/example-bank/Transactions"
-import { Embedded } from "@varve/postgres"
 import { DateTime, Effect, Layer, Stream } from "effect"
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
+import * as TestServer from "../support/TestServer.ts"
 
 const listFile = join(import.meta.dirname, "../../../shared/data/bank-transactions.csv")
 const list = existsSync(listFile) ? readFileSync(listFile) : undefined
@@ -17,7 +17,7 @@ const bankOn = <E>(store: Layer.Layer<EventStore.EventStore, E>) =>
 
 const stores = {
   memory: bankOn(EventStore.layerMemory),
-  embedded: bankOn(Layer.orDie(Embedded.layer()))
+  embedded: bankOn(TestServer.sharedEmbedded())
 }
 
 const imported = (bytes: Uint8Array | string) =>

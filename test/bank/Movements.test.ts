@@ -1,12 +1,12 @@
 import { assert, it } from "@effect/vitest"
 import { Projection, Rebuild, Upcaster } from "@varve/core"
-import { Embedded } from "@varve/postgres"
 import { Effect, Exit, Layer } from "effect"
 import { SqlClient } from "effect/sql"
 import { BankAccount, Deposit, Id, Open, Withdraw } from "../../examples/bank/src/BankAccount.ts"
 import { Movements } from "../../examples/bank/src/Movements.ts"
+import * as TestServer from "../support/TestServer.ts"
 
-const layer = BankAccount.layer.pipe(Layer.provideMerge(Layer.merge(Embedded.layer(), Upcaster.layer())))
+const layer = BankAccount.layer.pipe(Layer.provideMerge(Layer.merge(TestServer.layerEmbedded(), Upcaster.layer())))
 
 it.live(
   "movements are there once, in a table that SQL can ask, and go with their revision",

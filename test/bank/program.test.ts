@@ -7,6 +7,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll } from "vitest"
+import * as PreparedDirectory from "../support/PreparedDirectory.ts"
 
 const main = join(import.meta.dirname, "../../examples/bank/src/main.ts")
 
@@ -28,6 +29,13 @@ const bankAs = (uid: number | undefined, ...args: ReadonlyArray<string>) => {
     ...(uid !== undefined && { uid, gid: uid })
   })
   return { status, stderr, stdout }
+}
+
+/** A data directory that takes no time to make. */
+const prepared = async (name: string): Promise<string> => {
+  const directory = join(folder, name)
+  await Effect.runPromise(PreparedDirectory.makeAt(directory))
+  return directory
 }
 
 /** One line, no stack. */
@@ -108,8 +116,8 @@ describe("the program", () => {
     "2;7;930103;VYDAJ;VYBER;0.10;4.90;;;"
   ]
 
-  it("imports a list, and shows an account as of a day", () => {
-    const data = join(folder, "import")
+  it("imports a list, and shows an account as of a day", async () => {
+    const data = await prepared("import")
     writeFileSync(join(folder, "list.csv"), list.join("\n"))
     const first = bank("--data", data, "import", "list.csv")
     assert.deepStrictEqual(first, {
@@ -134,12 +142,12 @@ describe("the program", () => {
     )
   }, 120_000)
 
-  it("says in one line what is wrong with a file", () => {
+  it("says in one line what is wrong with a file", async () => {
     writeFileSync(join(folder, "empty.csv"), "")
     refused(bank("import", "missing.csv"), /^missing\.csv: expected a file, got nothing: there is no such file$/m)
     refused(bank("import", "."), /^\.: expected a file, got a directory$/m)
     refused(
-      bank("--data", join(folder, "empty"), "import", "empty.csv"),
+      bank("--data", await prepared("empty"), "import", "empty.csv"),
       /^empty\.csv: line 1: expected the header .* got an empty file$/m
     )
   }, 60_000)
@@ -174,7 +182,7 @@ describe("the program", () => {
 
   it.live("says so when another process has the directory", () =>
     Effect.gen(function*() {
-      const dataDir = join(folder, "busy")
+      const dataDir = yield* Effect.promise(() => prepared("busy"))
       yield* Effect.provide(
         Effect.sync(() =>
           refused(bank("--data", dataDir), /^data directory .*busy: expected .*, got it is open in process \d+$/m)

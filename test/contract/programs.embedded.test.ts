@@ -1,4 +1,4 @@
-import { Embedded } from "@varve/postgres"
+import * as TestServer from "../support/TestServer.ts"
 import { runProgramContract } from "./runProgramContract.ts"
 
-runProgramContract("embedded", Embedded.layer({}))
+runProgramContract("embedded", TestServer.layerEmbedded())

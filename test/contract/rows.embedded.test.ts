@@ -1,4 +1,4 @@
-import { Embedded } from "@varve/postgres"
+import * as TestServer from "../support/TestServer.ts"
 import { runRowContract } from "./runRowContract.ts"
 
-runRowContract("embedded", Embedded.layer({}))
+runRowContract("embedded", TestServer.layerEmbedded())

@@ -1,27 +1,12 @@
 import { describe, it } from "@effect/vitest"
 import { RowStoreContract } from "@varve/core/testing"
-import { Effect } from "effect"
 import { expect } from "vitest"
-import { judge, rowCases, soundCases } from "./judge.ts"
+import { rowCases } from "./judge.ts"
+import { runShelf } from "./runShelf.ts"
 import { wrongRowStores } from "./wrongRowStores.ts"
 
-const sound = Effect.runSync(Effect.cached(soundCases(rowCases)))
-
 describe("RowStoreContract kills", () => {
-  it.live("none of the reference", () =>
-    Effect.gen(function*() {
-      const passed = new Set((yield* sound).map(({ name }) => name))
-      expect(rowCases.map(({ name }) => name).filter((name) => !passed.has(name))).toEqual([])
-    }), 120_000)
-
-  for (const { layer, name } of wrongRowStores) {
-    it.live(`a row store that ${name}`, () =>
-      Effect.gen(function*() {
-        const failure = yield* Effect.provide(Effect.flatMap(sound, judge), layer)
-        expect(failure, `no case fails on a row store that ${name}`).toBeInstanceOf(RowStoreContract.ContractFailure)
-        console.log(`a row store that ${name}: killed by "${failure?.case}"`)
-      }), 120_000)
-  }
+  runShelf({ kind: "row store", stores: wrongRowStores, cases: rowCases })
 })
 
 describe("RowStoreContract", () => {

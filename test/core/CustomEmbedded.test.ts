@@ -1,9 +1,9 @@
 /** Custom projections on a database: what a handler writes is there exactly once, or not at all. */
 import { assert, describe, it } from "@effect/vitest"
 import { Projection, Rebuild, Subscription, Upcaster } from "@varve/core"
-import { Embedded } from "@varve/postgres"
 import { Effect, Layer, Option, Schedule, Stream } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
+import * as TestServer from "../support/TestServer.ts"
 import { place, Placed, placed, totals, write } from "./Running.ts"
 
 interface Line {
@@ -78,7 +78,7 @@ describe("on a database", () => {
         yield* Projection.pause(Report)
         yield* Rebuild.drop(Next, 1)
         assert.strictEqual((yield* Effect.flip(lines("orders_1")))._tag, "SqlError")
-      }).pipe(Effect.scoped, Effect.provide(Layer.merge(Embedded.layer(), Upcaster.layer()))),
+      }).pipe(Effect.scoped, Effect.provide(Layer.merge(TestServer.layerEmbedded(), Upcaster.layer()))),
     60_000
   )
 
@@ -100,5 +100,5 @@ describe("on a database", () => {
       assert.deepInclude(comparison, { examined: 20, equal: 20, different: 0, unsettled: 0 })
       const status = Option.getOrThrow(yield* Projection.status(Totals))
       assert.isAbove(status.rate, 0)
-    }).pipe(Effect.scoped, Effect.provide(Layer.merge(Embedded.layer(), Upcaster.layer()))), 60_000)
+    }).pipe(Effect.scoped, Effect.provide(Layer.merge(TestServer.layerEmbedded(), Upcaster.layer()))), 60_000)
 })

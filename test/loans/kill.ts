@@ -5,6 +5,7 @@
  */
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
+import { random } from "../support/random.ts"
 import * as log from "./log.ts"
 import * as program from "./program.ts"
 
@@ -23,14 +24,6 @@ const halfDoneLeast = 5
 
 /** Imports that may end before they are killed, before this is a test of nothing. */
 const survivorsLimit = 20
-
-/** Mulberry32: chance that can be had again. */
-const random = (seed: number) => () => {
-  seed = (seed + 0x6D2B79F5) | 0
-  let t = Math.imul(seed ^ (seed >>> 15), 1 | seed)
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-  return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
-}
 
 const main = async (): Promise<void> => {
   if (log.skipped !== undefined) return console.warn(`Nothing is killed: ${log.skipped}`)

@@ -6,7 +6,9 @@ import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
 import { afterAll } from "vitest"
+import * as PreparedDirectory from "../support/PreparedDirectory.ts"
 import * as Program from "../support/Program.ts"
+import * as TestServer from "../support/TestServer.ts"
 
 const stream = StreamName.make("Account", "1")
 
@@ -17,12 +19,15 @@ const directory: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelea
 
 const template = path.join(os.tmpdir(), `varve-embedded-template-${process.pid}`)
 
-/** A copy of a directory with an empty store: making one anew takes seconds. */
+/** A copy of a directory with an empty store. */
 const prepared: Effect.Effect<string, never, Scope.Scope> = Effect.tap(
   directory,
   (directory) =>
     Effect.gen(function*() {
-      if (!fs.existsSync(template)) yield* Effect.scoped(Layer.build(Embedded.layer({ dataDir: template })))
+      if (!fs.existsSync(template)) {
+        yield* PreparedDirectory.makeAt(template)
+        yield* Effect.scoped(Layer.build(Embedded.layer({ dataDir: template })))
+      }
       fs.cpSync(template, directory, { recursive: true })
     }).pipe(Effect.orDie)
 )
@@ -248,7 +253,7 @@ describe("data directory", () => {
     })), 60_000)
 })
 
-describe("in memory", () => {
+describe("in this process", () => {
   it.live("does not keep the event loop to itself", () =>
     Effect.gen(function*() {
       const store = yield* EventStore.EventStore
@@ -263,7 +268,7 @@ describe("in memory", () => {
       clearImmediate(next)
       expect(ticks).toBeGreaterThanOrEqual(90)
       expect(yield* store.head).toBe(100)
-    }).pipe(Effect.provide(Embedded.layer())), 60_000)
+    }).pipe(Effect.provide(TestServer.layerEmbedded())), 60_000)
 
   it.live("callers at the same time share their batches", () =>
     Effect.gen(function*() {
@@ -282,14 +287,14 @@ describe("in memory", () => {
       yield* Effect.all(Array.from({ length: 64 }, () => Effect.repeat(append, { times: 9 })), {
         concurrency: "unbounded"
       }).pipe(
-        Effect.provide(Embedded.layer().pipe(Layer.provide(Layer.succeed(Tracer.Tracer, tracer))))
+        Effect.provide(TestServer.layerEmbedded().pipe(Layer.provide(Layer.succeed(Tracer.Tracer, tracer))))
       )
       expect(sizes.reduce((sum: number, size) => sum + Number(size), 0)).toBe(640)
       // Ten full ones, when all goes well.
       expect(sizes.length).toBeLessThan(40)
     }), 60_000)
 
-  it.live("reads and appends over its one connection, with a wake-up for each", () =>
+  it.live("reads and appends over its one connection, in memory, a wake-up for each", () =>
     Effect.gen(function*() {
       for (let i = 0; i < 5; i++) yield* append
       const copied = yield* EventStore.readAll({ until: 5, limit: 1 }).pipe(

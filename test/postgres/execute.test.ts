@@ -79,7 +79,8 @@ const onStore = (provide: Provide) => {
 }
 
 describe("execute on an embedded store", () => {
-  onStore((self) => Effect.provide(self, TestServer.layerEmbedded()))
+  const embedded = TestServer.sharedEmbedded()
+  onStore((self) => Effect.provide(self, embedded))
 })
 
 describe.skipIf(TestServer.skipped !== undefined)("execute on a server", () => {

@@ -11,7 +11,9 @@ import * as TestServer from "../support/TestServer.ts"
 const frozen: Readonly<Record<number, string>> = {
   1: "ca61d805d6e644b3a7dfecd4f5631c9e02e1f1642d153f12d9c2c1754bc227b7",
   2: "67d90db78423ce1309dba484a0407e2107eb6d09bd508fa34931d4dbca457544",
-  3: "6470f523e45e228412c675e47c488166ca676a2e7a9100f59d93665577a44bda"
+  3: "6470f523e45e228412c675e47c488166ca676a2e7a9100f59d93665577a44bda",
+  4: "addabee9ed1d44e455ae46b3089ac6ad2c427899eb5edae82a86b08a2675437f",
+  5: "be4ab5d1f802127c6108ae3ce1b7ae1ab0576b50265334f65ecac0914e86a4c0"
 }
 
 const pool = (url: string) => PgClient.layer({ url: Redacted.make(url), maxConnections: 2 })

@@ -19,8 +19,10 @@ type Services =
   | Upcaster.Upcaster
   | PgClient.PgClient
 
+type Body = (url: string) => Effect.Effect<void, unknown, Services | Scope.Scope>
+
 /** What the test does with the database itself; what runs on it are programs. */
-const test = (name: string, body: (url: string) => Effect.Effect<void, unknown, Services | Scope.Scope>) =>
+const test = (name: string, body: Body, { concurrent = false } = {}) =>
   it.live(
     name,
     () =>
@@ -29,8 +31,11 @@ const test = (name: string, body: (url: string) => Effect.Effect<void, unknown, 
           Effect.scoped,
           Effect.timeout("55 seconds")
         ),
-    60_000
+    { concurrent, timeout: 60_000 }
   )
+
+/** Some seconds of it are spent waiting for the server, so such tests run together. */
+const slow = (name: string, body: Body) => test(name, body, { concurrent: true })
 
 const start = (url: string, orders: Orders) => Program.start("projectRunner.ts", [url, JSON.stringify(orders)])
 
@@ -145,74 +150,83 @@ describe.skipIf(TestServer.skipped !== undefined)("projections in processes on a
       yield* judge
     }))
 
-  test("of which the first is frozen before a batch, and wakes up: its batch is not taken, and it waits", (url) =>
-    Effect.gen(function*() {
-      const random = randomOf(1)
-      yield* walk(random, 10)
-      const first = yield* start(url, { run: "projections", options, stop: { at: 3, when: "before" } })
-      yield* hear(first, "stopped")
-      yield* signal(first, "SIGSTOP")
-      const second = yield* start(url, { run: "projections", options })
-      yield* judge
-      yield* first.send("go on")
-      yield* signal(first, "SIGCONT")
-      yield* hear(first, "answered Lost")
-      yield* walk(random, 5)
-      yield* judge
-      // What was the second one's is the first one's again.
-      yield* second.kill
-      yield* walk(random, 5)
-      yield* judge
-    }))
-
-  test("of which the first is frozen inside of a transaction, longer than its lease: its batch is taken, once", (url) =>
-    Effect.gen(function*() {
-      const random = randomOf(2)
-      yield* walk(random, 10)
-      const first = yield* start(url, { run: "projections", options, stop: { at: 4, when: "twice" } })
-      yield* hear(first, "stopped")
-      const second = yield* start(url, { run: "projections", options })
-      yield* hear(second, "opened")
-      yield* hear(second, "opened")
-      yield* first.send("go on")
-      yield* hear(first, "stopped")
-      yield* signal(first, "SIGSTOP")
-      // The second has what it can have, and the leases of the first are over.
-      const both = Effect.all([Projection.status(Chains), Projection.status(Journal)])
-      yield* until(both, (found) => {
-        const all = found.flatMap(Option.toArray)
-        return all.some(({ lag, owners }) => lag.events === 0 && owners.length === 1)
-          && all.some(({ owners }) => owners.length === 0)
+  slow(
+    "of which the first is frozen before a batch, and wakes up: its batch is not taken, and it waits",
+    (url) =>
+      Effect.gen(function*() {
+        const random = randomOf(1)
+        yield* walk(random, 10)
+        const first = yield* start(url, { run: "projections", options, stop: { at: 3, when: "before" } })
+        yield* hear(first, "stopped")
+        yield* signal(first, "SIGSTOP")
+        const second = yield* start(url, { run: "projections", options })
+        yield* judge
+        yield* first.send("go on")
+        yield* signal(first, "SIGCONT")
+        yield* hear(first, "answered Lost")
+        yield* walk(random, 5)
+        yield* judge
+        // What was the second one's is the first one's again.
+        yield* second.kill
+        yield* walk(random, 5)
+        yield* judge
       })
-      yield* first.send("go on")
-      yield* signal(first, "SIGCONT")
-      yield* walk(random, 5)
-      yield* judge
-    }))
+  )
 
-  test("of which the first is frozen inside of a transaction until the server ends it: it wakes up, and goes on", (url) =>
-    Effect.gen(function*() {
-      const random = randomOf(5)
-      yield* walk(random, 10)
-      const first = yield* start(url, { run: "projections", options, stop: { at: 4, when: "twice" } })
-      yield* hear(first, "stopped")
-      const second = yield* start(url, { run: "projections", options })
-      yield* hear(second, "opened")
-      yield* hear(second, "opened")
-      yield* first.send("go on")
-      yield* hear(first, "stopped")
-      yield* signal(first, "SIGSTOP")
-      // The server gives a transaction 10 seconds to do something.
-      yield* judge
-      yield* first.send("go on")
-      yield* signal(first, "SIGCONT")
-      yield* hear(first, "owns 0")
-      yield* second.kill
-      yield* walk(random, 5)
-      yield* judge
-    }))
+  slow(
+    "of which the first is frozen inside of a transaction, longer than its lease: its batch is taken, once",
+    (url) =>
+      Effect.gen(function*() {
+        const random = randomOf(2)
+        yield* walk(random, 10)
+        const first = yield* start(url, { run: "projections", options, stop: { at: 4, when: "twice" } })
+        yield* hear(first, "stopped")
+        const second = yield* start(url, { run: "projections", options })
+        yield* hear(second, "opened")
+        yield* hear(second, "opened")
+        yield* first.send("go on")
+        yield* hear(first, "stopped")
+        yield* signal(first, "SIGSTOP")
+        // The second has what it can have, and the leases of the first are over.
+        const both = Effect.all([Projection.status(Chains), Projection.status(Journal)])
+        yield* until(both, (found) => {
+          const all = found.flatMap(Option.toArray)
+          return all.some(({ lag, owners }) => lag.events === 0 && owners.length === 1)
+            && all.some(({ owners }) => owners.length === 0)
+        })
+        yield* first.send("go on")
+        yield* signal(first, "SIGCONT")
+        yield* walk(random, 5)
+        yield* judge
+      })
+  )
 
-  test("whose transaction takes longer than the lease: it is theirs all the same", (url) =>
+  slow(
+    "of which the first is frozen inside of a transaction until the server ends it: it wakes up, and goes on",
+    (url) =>
+      Effect.gen(function*() {
+        const random = randomOf(5)
+        yield* walk(random, 10)
+        const first = yield* start(url, { run: "projections", options, stop: { at: 4, when: "twice" } })
+        yield* hear(first, "stopped")
+        const second = yield* start(url, { run: "projections", options })
+        yield* hear(second, "opened")
+        yield* hear(second, "opened")
+        yield* first.send("go on")
+        yield* hear(first, "stopped")
+        yield* signal(first, "SIGSTOP")
+        // The server gives a transaction 10 seconds to do something.
+        yield* judge
+        yield* first.send("go on")
+        yield* signal(first, "SIGCONT")
+        yield* hear(first, "owns 0")
+        yield* second.kill
+        yield* walk(random, 5)
+        yield* judge
+      })
+  )
+
+  slow("whose transaction takes longer than the lease: it is theirs all the same", (url) =>
     Effect.gen(function*() {
       const random = randomOf(4)
       yield* walk(random, 10)

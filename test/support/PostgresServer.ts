@@ -11,6 +11,10 @@ import * as path from "node:path"
 export interface PostgresServer {
   /** `postgres://postgres@127.0.0.1:PORT/postgres`. */
   readonly url: string
+  /** `kill -9` of the server and of all its processes, and waits until they are gone. On Linux only. */
+  readonly crash: () => Promise<void>
+  /** Starts it again on the same directory and port, unless it runs, and waits until it has recovered. */
+  readonly restart: () => Promise<void>
   /** Stops the server and removes its directory. Can be called twice. */
   readonly stop: () => Promise<void>
 }
@@ -18,6 +22,17 @@ export interface PostgresServer {
 /** Nothing to run on here: the reason is for the person who reads the test report. */
 export interface NoServer {
   readonly skipped: string
+}
+
+/** Where a server lies and how it is set, for tests that are about that. */
+export interface Options {
+  /** The directory in which it gets one of its own: that of temporary files, unless told. */
+  readonly parent?: string | undefined
+  /** A directory, that there is not yet, for the write-ahead log: within the other, unless told. */
+  readonly wal?: string | undefined
+  readonly settings?: { readonly [name: string]: string } | undefined
+  /** Size of a file of the write-ahead log, in MB: 16 unless told. */
+  readonly walFile?: number | undefined
 }
 
 const startSeconds = 30
@@ -51,7 +66,8 @@ const makeLinks = (native: string): void => {
   }
 }
 
-const freePort = (): Promise<number> =>
+/** A port that nobody listens on. */
+export const freePort = (): Promise<number> =>
   new Promise((resolve, reject) => {
     const server = net.createServer()
     server.once("error", reject)
@@ -102,41 +118,109 @@ host all varve_secured 127.0.0.1/32 scram-sha-256
 host all all 127.0.0.1/32 trust
 `
 
+/** Its own processes: each session has one. */
+const childrenOf = (pid: number): ReadonlyArray<number> =>
+  fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(Number).filter((other) => {
+    try {
+      // `pid (name) state ppid`, where the name may have anything in it.
+      return Number(fs.readFileSync(`/proc/${other}/stat`, "utf8").split(") ").at(-1)!.split(" ")[1]) === pid
+    } catch {
+      return false
+    }
+  })
+
+const signal = (pid: number, name: NodeJS.Signals | 0): boolean => {
+  try {
+    return process.kill(pid, name)
+  } catch {
+    // It is gone.
+    return false
+  }
+}
+
+/** A server that can be started again where it was. */
+class Running {
+  private child: ChildProcess | undefined
+  private exited: Promise<void> = Promise.resolve()
+  private readonly command: string
+  private readonly args: ReadonlyArray<string>
+
+  constructor(command: string, args: ReadonlyArray<string>) {
+    this.command = command
+    this.args = args
+  }
+
+  private get runs(): boolean {
+    return this.child !== undefined && this.child.exitCode === null && this.child.signalCode === null
+  }
+
+  async start(): Promise<void> {
+    if (this.runs) return
+    const child = spawn(this.command, this.args, { ...owner, stdio: ["ignore", "ignore", "pipe"] })
+    this.child = child
+    this.exited = new Promise<void>((resolve) => child.once("exit", () => resolve()))
+    await whenReady(child)
+  }
+
+  /** The last way out: nothing asynchronous runs here. */
+  quit(): void {
+    this.child?.kill("SIGQUIT")
+  }
+
+  async stop(): Promise<void> {
+    const timer = setTimeout(() => this.child?.kill("SIGKILL"), 10_000)
+    if (this.runs) this.child!.kill("SIGINT")
+    await this.exited
+    clearTimeout(timer)
+  }
+
+  async crash(): Promise<void> {
+    if (!this.runs) return
+    const pid = this.child!.pid!
+    // So that it starts no more of them meanwhile.
+    signal(pid, "SIGSTOP")
+    const children = childrenOf(pid)
+    for (const each of [pid, ...children]) signal(each, "SIGKILL")
+    await this.exited
+    while (children.some((child) => signal(child, 0))) await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+
 /** Starts a server, or says why it cannot. One start takes about a second. */
-export const start = async (): Promise<PostgresServer | NoServer> => {
+export const start = async (
+  { parent = os.tmpdir(), settings = {}, wal, walFile = 16 }: Options = {}
+): Promise<PostgresServer | NoServer> => {
   const native = findBinaries()
   if (typeof native !== "string") return native
   makeLinks(native)
-  const directory = fs.mkdtempSync(path.join(os.tmpdir(), "varve-postgres-"))
+  const directory = fs.mkdtempSync(path.join(parent, "varve-postgres-"))
   const remove = () => fs.rmSync(directory, { recursive: true, force: true })
   try {
     if (owner.uid !== undefined) fs.chownSync(directory, owner.uid, owner.gid)
     const data = path.join(directory, "data")
     const bin = path.join(native, "bin")
-    await run(path.join(bin, "initdb"), [
-      "-D",
-      data,
-      "-U",
-      "postgres",
-      "-A",
-      "trust",
-      "--no-sync",
-      "-E",
-      "UTF8",
-      "--locale=C"
-    ])
+    const place = ["-D", data, ...(wal === undefined ? [] : ["-X", wal])]
+    const kind = [`--wal-segsize=${walFile}`, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"]
+    await run(path.join(bin, "initdb"), [...place, ...kind])
     fs.writeFileSync(path.join(data, "pg_hba.conf"), hba)
     const port = await freePort()
-    const settings = ["-c", "max_connections=200", "-c", "fsync=on"]
-    const child = spawn(
-      path.join(bin, "postgres"),
-      ["-D", data, "-p", `${port}`, "-h", "127.0.0.1", "-k", directory, ...settings],
-      { ...owner, stdio: ["ignore", "ignore", "pipe"] }
-    )
-    const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()))
-    // The last way out, when the process ends without `stop`: nothing asynchronous runs here.
+    const server = new Running(path.join(bin, "postgres"), [
+      "-D",
+      data,
+      "-p",
+      `${port}`,
+      "-h",
+      "127.0.0.1",
+      "-k",
+      directory,
+      ...Object.entries({ max_connections: "200", fsync: "on", ...settings }).flatMap(([name, value]) => [
+        "-c",
+        `${name}=${value}`
+      ])
+    ])
+    // When the process ends without `stop`.
     const atExit = () => {
-      child.kill("SIGQUIT")
+      server.quit()
       remove()
     }
     const onSignal = () => process.exit(1)
@@ -146,19 +230,21 @@ export const start = async (): Promise<PostgresServer | NoServer> => {
     const stop = async () => {
       process.off("exit", atExit)
       for (const signal of signals) process.off(signal, onSignal)
-      const timer = setTimeout(() => child.kill("SIGKILL"), 10_000)
-      child.kill("SIGINT")
-      if (child.exitCode === null && child.signalCode === null) await exited
-      clearTimeout(timer)
+      await server.stop()
       remove()
     }
     try {
-      await whenReady(child)
+      await server.start()
     } catch (error) {
       await stop()
       throw error
     }
-    return { url: `postgres://postgres@127.0.0.1:${port}/postgres`, stop }
+    return {
+      url: `postgres://postgres@127.0.0.1:${port}/postgres`,
+      crash: () => server.crash(),
+      restart: () => server.start(),
+      stop
+    }
   } catch (error) {
     remove()
     throw error

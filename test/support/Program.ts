@@ -1,7 +1,7 @@
 /**
  * Programs of their own processes, that talk to a test in lines.
  */
-import { Effect, type Scope } from "effect"
+import { Effect, Exit, type Scope } from "effect"
 import { spawn } from "node:child_process"
 import { createInterface } from "node:readline"
 
@@ -65,3 +65,22 @@ export const start = (
     }),
     (program) => program.kill
   )
+
+/** Reads what a program says, up to a line that fits. */
+export const hear = (
+  program: Program,
+  wanted: string | ((line: string) => boolean)
+): Effect.Effect<ReadonlyArray<string>> =>
+  Effect.gen(function*() {
+    const fits = typeof wanted === "string" ? (line: string) => line === wanted : wanted
+    const lines: Array<string> = []
+    while (true) {
+      const line = yield* Effect.exit(program.line)
+      if (Exit.isFailure(line)) {
+        const what = typeof wanted === "string" ? `"${wanted}"` : "line that fits"
+        return yield* Effect.die(new Error(`no ${what} after ${lines.join(", ")}`, { cause: line.cause }))
+      }
+      lines.push(line.value)
+      if (fits(line.value)) return lines
+    }
+  })

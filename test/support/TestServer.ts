@@ -8,12 +8,13 @@
  * ```
  */
 import { PgClient } from "@effect/sql-pg"
-import { EventStore, ProgramStore, RowStore, StoreAdmin } from "@varve/core"
+import { EventStore, ProgramStore, RowStore, SnapshotStore, StoreAdmin } from "@varve/core"
 import { Embedded, Postgres } from "@varve/postgres"
 import { Context, Effect, Layer, ManagedRuntime, Redacted, type Scope } from "effect"
 import type { SqlClient } from "effect/sql"
 import { randomBytes } from "node:crypto"
 import { afterAll, beforeAll, inject } from "vitest"
+import * as PreparedDirectory from "./PreparedDirectory.ts"
 
 const provided = inject("varveServer")
 
@@ -28,6 +29,7 @@ export type Provides =
   | EventStore.EventStore
   | ProgramStore.ProgramStore
   | RowStore.RowStore
+  | SnapshotStore.SnapshotStore
   | StoreAdmin.StoreAdmin
   | PgClient.PgClient
   | SqlClient.SqlClient
@@ -59,9 +61,11 @@ export const layer = (
     Layer.orDie
   )
 
-/** A store on PGlite, in memory unless told. */
-export const layerEmbedded = (options?: Embedded.Options): Layer.Layer<Provides> =>
-  Embedded.layer(options).pipe(Layer.orDie)
+/** A store on PGlite, in a directory of its own. */
+export const layerEmbedded = (options?: Omit<Embedded.Options, "dataDir">): Layer.Layer<Provides> =>
+  Layer.unwrap(Effect.map(PreparedDirectory.make, (dataDir) => Embedded.layer({ ...options, dataDir }))).pipe(
+    Layer.orDie
+  )
 
 /**
  * One PGlite for a test file, whose tests run one after the other: a layer that empties it and opens a store in it. To be

@@ -58,22 +58,6 @@ export interface Calls {
   readonly reset: { readonly request: null; readonly answer: null }
 }
 
-export type Name = keyof Calls
-
-export interface Request {
-  readonly id: number
-  readonly name: Name
-  readonly request: unknown
-}
-
-/** An answer, an error, or a note of a writer. The very first line of an agent is `{ id: 0, answer: null }`. */
-export interface Reply {
-  readonly id: number
-  readonly answer?: unknown
-  readonly error?: string
-  readonly note?: Note
-}
-
 /** Appends, and tells what came of it. Cannot fail, so that races can be compared. */
 export const outcomeOf = (
   append: Effect.Effect<Commit.Receipt, EventStoreError.EventStoreError>

@@ -3,6 +3,7 @@
  */
 import type { StoredEvent } from "@varve/core"
 import { Effect, Fiber } from "effect"
+import { random } from "../support/random.ts"
 import type { Agent } from "./Agent.ts"
 import { type Case, define, type Failure, type Fixture } from "./Case.ts"
 import type { Note } from "./Protocol.ts"
@@ -24,14 +25,6 @@ const granted = 250
 
 /** So many commits that were acknowledged are sent again by the next life, beside those that were not. */
 const overlap = 3
-
-/** Mulberry32: chance that can be had again. */
-export const random = (seed: number) => () => {
-  seed = (seed + 0x6D2B79F5) | 0
-  let t = Math.imul(seed ^ (seed >>> 15), 1 | seed)
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-  return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
-}
 
 /** One writer over all of its lives: what it has sent, and what it was told. */
 class Log {

@@ -29,9 +29,9 @@ const spoil = (definition: string, schema: string): string => {
 export const make = (target: Target.Target): Effect.Effect<void, never, Scope.Scope> =>
   Effect.gen(function*() {
     const { sql } = yield* Target.open(target)
-    const [row] = yield* sql<{ definition: string }>`SELECT pg_get_functiondef(p.oid) AS definition
+    const functions = yield* sql<{ definition: string }>`SELECT pg_get_functiondef(p.oid) AS definition
       FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-      WHERE n.nspname = ${target.schema} AND p.proname = 'append_1'`
+      WHERE n.nspname = ${target.schema} AND p.proname IN ('append_1', 'append_2')`
     yield* sql.unsafe(`CREATE SEQUENCE "${target.schema}".positions`)
-    yield* sql.unsafe(spoil(row!.definition, `"${target.schema}"`))
+    for (const { definition } of functions) yield* sql.unsafe(spoil(definition, `"${target.schema}"`))
   }).pipe(Effect.orDie)

@@ -223,6 +223,8 @@ export interface Aggregate<
   /** The name its instances are stored under. (`name` is that of the class, which may be another.) */
   readonly tag: Name
   readonly "~decide": D
+  /** Of the fold: see `make`. */
+  readonly revision: number
   readonly id: Id
   readonly state: Schema.Top
   readonly commands: ReadonlyArray<C>
@@ -336,6 +338,7 @@ export interface Contract<
   Rejected
 > {
   readonly tag: Name
+  readonly revision: number
   readonly id: Id
   readonly state: State
   readonly commands: ReadonlyArray<C>
@@ -356,6 +359,10 @@ export interface Contract<
  * The name is stored, as the category of the streams. Renaming the class is free; renaming this is not (see
  * `Upcaster.Options.categories`).
  *
+ * Where snapshots are kept (`Snapshots.layer`), `revision` is raised whenever `initial`, `evolve`, the schema of the state
+ * or the meaning of stored events changes: an upcast, a split, a type that is dropped. Snapshots of the fold of before are
+ * not read any more; without a new revision they would be, and tell what the old fold made of the events.
+ *
  * @category constructors
  * @since 0.1.0
  */
@@ -373,6 +380,8 @@ export const make = <
   readonly events: ReadonlyArray<E>
   /** Every way the business can say no, as schemas: a remote caller gets them back typed. */
   readonly rejections: ReadonlyArray<R>
+  /** Of the fold, which its snapshots are kept for: 1, unless told. */
+  readonly revision?: number | undefined
 }): Contract<Name, Id, State, C, E, R["Type"]> => {
   definition.checkName("Aggregate", name)
   for (const tag of definition.duplicates(contract.events.map(({ tag }) => tag))) {
@@ -381,11 +390,14 @@ export const make = <
   for (const tag of definition.duplicates(contract.commands.map(({ tag }) => tag))) {
     throw definition.defect(`Aggregate ${name}: two commands of the tag ${tag}`)
   }
+  const { revision = 1 } = contract
+  definition.checkRevision(`Aggregate ${name}`, revision)
   return {
     ...contract,
+    revision,
     tag: name,
     // The interface has checked the handlers against the schemas; from here on tags lead to them.
-    decider: (decider) => build({ ...contract, name, ...decider } as unknown as running.Definition) as never
+    decider: (decider) => build({ ...contract, revision, name, ...decider } as unknown as running.Definition) as never
   }
 }
 

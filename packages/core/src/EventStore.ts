@@ -17,6 +17,7 @@ import * as memoryStore from "./internal/memoryStore.ts"
 import type * as Page from "./Page.ts"
 import { ProgramStore } from "./ProgramStore.ts"
 import { RowStore } from "./RowStore.ts"
+import { SnapshotStore } from "./SnapshotStore.ts"
 import { StoreAdmin } from "./StoreAdmin.ts"
 import { type Position, position, type StoredEvent } from "./StoredEvent.ts"
 import type { StreamName } from "./StreamName.ts"
@@ -173,14 +174,17 @@ export const positionAt = (
  * @category layers
  * @since 0.1.0
  */
-export const layerMemory: Layer.Layer<EventStore | StoreAdmin | RowStore | ProgramStore> = Layer.effectContext(
+export const layerMemory: Layer.Layer<
+  EventStore | StoreAdmin | RowStore | ProgramStore | SnapshotStore
+> = Layer.effectContext(
   Effect.map(
     memoryStore.make,
-    ({ admin, rows, store }) =>
+    ({ admin, rows, snapshots, store }) =>
       Context.make(EventStore, store).pipe(
         Context.add(StoreAdmin, admin),
         Context.add(RowStore, rows),
-        Context.add(ProgramStore, memoryPrograms.make())
+        Context.add(ProgramStore, memoryPrograms.make()),
+        Context.add(SnapshotStore, snapshots)
       )
   )
 )

@@ -121,7 +121,17 @@ export class Refused extends Schema.TaggedError<Refused>("@varve/core/Refused")(
  */
 export class EventStoreError
   extends Schema.TaggedError<EventStoreError>("@varve/core/EventStoreError")("EventStoreError", {
-    operation: Schema.Literals(["open", "append", "read", "head", "findCommit", "rows", "admin", "programs"]),
+    operation: Schema.Literals([
+      "open",
+      "append",
+      "read",
+      "head",
+      "findCommit",
+      "rows",
+      "admin",
+      "programs",
+      "snapshots"
+    ]),
     reason: Schema.Union([Conflict, Unavailable, OutcomeUnknown, Refused])
   })
 {

@@ -304,3 +304,27 @@ export const readsPerProgram = 10_000
  * @since 0.1.0
  */
 export const revisions = 32_767
+
+/**
+ * Largest state of a snapshot, in bytes of its JSON text.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const snapshotBytes = 1_048_576
+
+/**
+ * Most instances of a process whose snapshots wait to be saved. Of one more none is saved this time.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const pendingSnapshots = 1_000
+
+/**
+ * Longest stream of which there are snapshots: its highest version.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const snapshotVersion = 2_147_483_647

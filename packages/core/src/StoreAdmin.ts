@@ -91,7 +91,8 @@ export class StoreAdmin extends Context.Service<StoreAdmin, {
   readonly verify: Effect.Effect<ReadonlyArray<Finding>, EventStoreError>
   /**
    * Erases the payloads of some events of a stream for good, and tells how many. Nothing else can change an event.
-   * The events stay where they are, with version, position and metadata; a reader learns that they were erased.
+   * The events stay where they are, with version, position and metadata; a reader learns that they were erased. Snapshots
+   * that were made of them go in the same transaction.
    */
   readonly erase: (request: {
     readonly stream: StreamName

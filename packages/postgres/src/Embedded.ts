@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as PgClient from "@effect/sql-pg/PgClient"
-import type { EventStore, EventStoreError, ProgramStore, RowStore, StoreAdmin } from "@varve/core"
+import type { EventStore, EventStoreError, ProgramStore, RowStore, SnapshotStore, StoreAdmin } from "@varve/core"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -74,6 +74,7 @@ export const layer = (
   | StoreAdmin.StoreAdmin
   | RowStore.RowStore
   | ProgramStore.ProgramStore
+  | SnapshotStore.SnapshotStore
   | PgClient.PgClient
   | SqlClient.SqlClient,
   EventStoreError.EventStoreError

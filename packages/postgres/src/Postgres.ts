@@ -4,7 +4,14 @@
  * @since 0.1.0
  */
 import * as PgClient from "@effect/sql-pg/PgClient"
-import { type EventStore, EventStoreError, type ProgramStore, type RowStore, type StoreAdmin } from "@varve/core"
+import {
+  type EventStore,
+  EventStoreError,
+  type ProgramStore,
+  type RowStore,
+  type SnapshotStore,
+  type StoreAdmin
+} from "@varve/core"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -52,7 +59,11 @@ export interface PoolConfig extends PgClient.PgPoolConfig, Options {}
 export const layer = (
   options?: Options
 ): Layer.Layer<
-  EventStore.EventStore | StoreAdmin.StoreAdmin | RowStore.RowStore | ProgramStore.ProgramStore,
+  | EventStore.EventStore
+  | StoreAdmin.StoreAdmin
+  | RowStore.RowStore
+  | ProgramStore.ProgramStore
+  | SnapshotStore.SnapshotStore,
   EventStoreError.EventStoreError,
   PgClient.PgClient
 > => Layer.effectContext(Effect.flatMap(PgClient.PgClient, (client) => open.open(client, options ?? {})))
@@ -74,6 +85,7 @@ export const layerPool = (
   | StoreAdmin.StoreAdmin
   | RowStore.RowStore
   | ProgramStore.ProgramStore
+  | SnapshotStore.SnapshotStore
   | PgClient.PgClient
   | SqlClient.SqlClient,
   EventStoreError.EventStoreError

@@ -4,13 +4,11 @@
  */
 import type { Commit } from "@varve/core"
 import { Effect, Exit, Fiber, Latch, Scope } from "effect"
-import { createInterface } from "node:readline"
+import { type Handlers, serve } from "../../support/serve.ts"
 import * as Protocol from "../Protocol.ts"
 import * as Tail from "../Tail.ts"
 import * as Target from "../Target.ts"
 import * as Writer from "../Writer.ts"
-
-const say = (reply: Protocol.Reply) => void process.stdout.write(`${JSON.stringify(reply)}\n`)
 
 /** What an agent does at the moment. Closing the scope ends it all. */
 class Work {
@@ -32,12 +30,7 @@ class Agent {
     this.home = home
   }
 
-  private readonly calls: {
-    readonly [N in Protocol.Name]: (
-      request: Protocol.Calls[N]["request"],
-      id: number
-    ) => Effect.Effect<Protocol.Calls[N]["answer"], unknown>
-  } = {
+  readonly calls: Handlers<Protocol.Calls, Protocol.Note> = {
     tail: (request) =>
       Effect.map(this.within(Tail.start(this.home.store, request)), (tail) => {
         this.work.tail = tail
@@ -58,11 +51,11 @@ class Agent {
         if (this.work.holder !== undefined) yield* Fiber.join(this.work.holder)
         return null
       }),
-    write: (writing, id) =>
+    write: (writing, say) =>
       Effect.suspend(() => {
         const { control } = this.work
         control.granted += writing.granted
-        return Effect.as(Writer.write(this.home, writing, (note) => say({ id, note }), control), null)
+        return Effect.as(Writer.write(this.home, writing, say, control), null)
       }),
     grant: ({ commits }) =>
       Effect.sync(() => {
@@ -112,35 +105,8 @@ class Agent {
       this.work.holder = Effect.runSync(Effect.forkIn(Effect.orDie(held), scope, { startImmediately: true }))
     })
   }
-
-  answer({ id, name, request }: Protocol.Request): void {
-    // Types of the lines are those of `Protocol.Calls`: both ends are of one release.
-    const call = this.calls[name] as (request: unknown, id: number) => Effect.Effect<unknown, unknown>
-    Effect.runFork(Effect.matchCause(call(request, id), {
-      onSuccess: (answer) => say({ id, answer }),
-      onFailure: (cause) => say({ id, error: String(cause) })
-    }))
-  }
 }
 
-const lines = createInterface({ input: process.stdin })
-const waiting: Array<string> = []
-let agent: Agent | undefined
-let begun = false
-// Whoever asked is gone: nobody is left to end this process.
-lines.once("close", () => process.exit())
-lines.on("line", (line) => {
-  if (agent !== undefined) return agent.answer(JSON.parse(line))
-  if (begun) return void waiting.push(line)
-  begun = true
-  const target: Target.Target = JSON.parse(line)
-  const opened = Target.open(target, { maxConnections: 4 })
-  Effect.runFork(Effect.matchCause(Effect.provideService(opened, Scope.Scope, Scope.makeUnsafe()), {
-    onSuccess: (home) => {
-      agent = new Agent(target, home)
-      say({ id: 0, answer: null })
-      for (const line of waiting) agent.answer(JSON.parse(line))
-    },
-    onFailure: (cause) => say({ id: 0, error: String(cause) })
-  }))
-})
+serve((target: Target.Target) =>
+  Effect.map(Target.open(target, { maxConnections: 4 }), (home) => new Agent(target, home).calls)
+)

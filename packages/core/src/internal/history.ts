@@ -11,7 +11,8 @@ import * as Metadata from "../Metadata.ts"
 import type { StoredEvent } from "../StoredEvent.ts"
 import type { Unreadable } from "../Upcaster.ts"
 import { reasonOf } from "./definition.ts"
-import { type At, type Definition, failed, type Loaded, type Local, type Tagged } from "./running.ts"
+import type { Loaded } from "./instance.ts"
+import { type At, type Definition, failed, type Local, type Tagged } from "./running.ts"
 
 /** Documented at `Aggregate.Evolved`. */
 export interface Evolved {

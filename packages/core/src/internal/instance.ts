@@ -10,6 +10,12 @@ import type { StreamName } from "../StreamName.ts"
  */
 export type Outcome = "stored" | "never" | "unknown"
 
+/** An instance after so many of its stored events. */
+export interface Loaded {
+  readonly state: unknown
+  readonly version: number
+}
+
 /** A decision that is under way to the store, and on whose success later ones rest. */
 export class Pending {
   readonly commitId: CommitId
@@ -20,14 +26,17 @@ export class Pending {
   readonly chainable: boolean
   /** `Instance.epoch` when it was sent. */
   readonly epoch: number
+  /** What it makes of the instance. */
+  readonly made: Loaded
   /** Undefined until the store has answered. */
   outcome: Outcome | undefined
   private readonly listeners: Array<() => void> = []
 
-  constructor(commitId: CommitId, chainable: boolean, epoch: number) {
+  constructor(commitId: CommitId, chainable: boolean, epoch: number, made: Loaded) {
     this.commitId = commitId
     this.chainable = chainable
     this.epoch = epoch
+    this.made = made
   }
 
   /** Waits for the answer. The store bounds the wait. */
@@ -43,9 +52,7 @@ export class Pending {
 }
 
 /** The state that the next decision of an instance starts from. */
-export interface Tip {
-  readonly state: unknown
-  readonly version: number
+export interface Tip extends Loaded {
   /** The decision that made it, unless it was read from the store. */
   readonly pending: Pending | undefined
 }
@@ -62,7 +69,11 @@ export class Instance {
   readonly stream: StreamName
   /** Handed on from turn to turn; undefined when it has to be read. */
   tip: Tip | undefined
+  /** The last of its states that is known to be stored: what a load begins with. */
+  known: Loaded | undefined
   inFlight = 0
+  /** How many works have found it and not given up, or taken and released, their turn. */
+  seats = 0
   private epoch = 0
   private taken = false
   private readonly waiting: Array<() => void> = []
@@ -116,7 +127,7 @@ export class Instance {
 
   /** A commit of this instance is on its way; until the store has answered, what it makes is handed on. */
   advance(state: unknown, version: number, commitId: CommitId, chainable: boolean): Pending {
-    const pending = new Pending(commitId, chainable, this.epoch)
+    const pending = new Pending(commitId, chainable, this.epoch, { state, version })
     this.tip = { state, version, pending }
     this.inFlight++
     return pending
@@ -125,6 +136,7 @@ export class Instance {
   /** The store has answered. What was decided on top of what is not stored falls: the next turn reads. */
   settle(pending: Pending, outcome: Outcome): void {
     this.inFlight--
+    if (outcome === "stored") this.know(pending.made)
     // The first of a chain to fall ends the epoch. Those behind it fall, too, and find it ended.
     if (outcome !== "stored" && pending.epoch === this.epoch) {
       this.epoch++
@@ -133,7 +145,19 @@ export class Instance {
     pending.settle(outcome)
   }
 
+  /** A state is known to be stored: it was read, or the store has answered for its commit. */
+  know(loaded: Loaded): void {
+    if (loaded.version >= (this.known?.version ?? 0)) this.known = loaded
+  }
+
+  /** The store told a version of the stream. One below what was known is that of another stream of the name: it begins anew. */
+  doubt(actual: number): void {
+    if (actual >= (this.known?.version ?? 0)) return
+    this.known = undefined
+    this.tip = undefined
+  }
+
   get idle(): boolean {
-    return !this.taken && this.inFlight === 0
+    return this.seats === 0 && this.inFlight === 0
   }
 }

@@ -12,9 +12,12 @@ import { Upcaster } from "../Upcaster.ts"
 import * as definition from "./definition.ts"
 import { execute } from "./execute.ts"
 import { diff, type Evolved, history } from "./history.ts"
+import type { Loaded } from "./instance.ts"
 import type { Executed } from "./outcome.ts"
-import { type At, type Definition, load, type Loaded, type Local, makeLocal, type Tagged } from "./running.ts"
+import { type At, type Definition, load, type Local, makeLocal, type Tagged } from "./running.ts"
+import * as snapshots from "./snapshots.ts"
 import { span } from "./span.ts"
+import { Capacity } from "./stateCache.ts"
 import type { Request } from "./work.ts"
 
 /** What runs the instances of an aggregate: the service behind `Aggregate.Instances`. */
@@ -57,7 +60,8 @@ export const layer = (parts: Definition): Layer.Layer<Identifier, never, EventSt
   Layer.effect(
     keyOf(parts.name),
     Effect.gen(function*() {
-      const local = makeLocal(parts, yield* EventStore, yield* Upcaster)
+      const kept = (yield* snapshots.Current).of(parts)
+      const local = makeLocal(parts, yield* EventStore, yield* Upcaster, yield* Capacity, kept)
       const running: Running = {
         definition: parts,
         local,

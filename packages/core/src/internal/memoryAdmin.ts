@@ -54,10 +54,11 @@ const store = (log: Log, { commits, events, streams }: Restored.Restored): void 
   log.recordedAt = commits.at(-1)!.recordedAt
 }
 
-/** Administration of a store in memory. `restored` is told the new head. */
+/** Administration of a store in memory. `erased` is told the first version that was, `restored` the new head. */
 export const make = (
   storeId: string,
   log: Log,
+  erased: (key: string, version: number) => void,
   restored: (head: StoredEvent.Position) => void
 ): StoreAdmin["Service"] => {
   const head = () => StoredEvent.position(log.rows.length)
@@ -78,8 +79,10 @@ export const make = (
       const wrong = check.stream(stream) ?? check.int("first version to erase", from, 1, Number.MAX_SAFE_INTEGER)
         ?? check.int("last version to erase", to, 0, Number.MAX_SAFE_INTEGER)
       if (wrong !== undefined) return yield* refuse(wrong)
-      const rows = (log.streams.get(StreamName.format(stream)) ?? []).slice(from - 1, to).filter((row) => !row.erased)
+      const key = StreamName.format(stream)
+      const rows = (log.streams.get(key) ?? []).slice(from - 1, to).filter((row) => !row.erased)
       for (const row of rows) row.erased = true
+      if (rows[0] !== undefined) erased(key, rows[0].version)
       return rows.length
     }),
     inventory: Effect.sync(() => inventoryOf(log.rows)),

@@ -14,6 +14,7 @@ import * as check from "./check.ts"
 import * as memoryAdmin from "./memoryAdmin.ts"
 import { Log, type Row, type Stored, storedEvent } from "./memoryLog.ts"
 import * as memoryRows from "./memoryRows.ts"
+import * as memorySnapshots from "./memorySnapshots.ts"
 
 const matches = ({ categories, sources, stream, tenant, types }: Page.Filter): (row: Row) => boolean => {
   const pairs = sources && new Set(sources.map(({ category, type }) => `${category}/${type}`))
@@ -57,6 +58,7 @@ export const make = Effect.gen(function*() {
   const storeId = CommitId.generateUnsafe()
   const log = new Log()
   const wakeUps = yield* PubSub.sliding<void>(1)
+  const { forget, snapshots } = memorySnapshots.make()
   const rowsOf = yield* memoryRows.make(storeId, () => log.rows.length)
 
   const receiptOf = (stored: Stored, replayed: boolean): Commit.Receipt => {
@@ -174,7 +176,8 @@ export const make = Effect.gen(function*() {
       enlisted: Effect.succeed(false),
       wakeUps: Stream.fromPubSub(wakeUps)
     },
-    admin: memoryAdmin.make(storeId, log, (head) => {
+    snapshots,
+    admin: memoryAdmin.make(storeId, log, forget, (head) => {
       rowsOf.missed(head)
       PubSub.publishUnsafe(wakeUps, undefined)
     })

@@ -13,7 +13,9 @@ import type { StoredEvent } from "../StoredEvent.ts"
 import * as StreamName from "../StreamName.ts"
 import { type Reader, Unreadable, type Upcaster } from "../Upcaster.ts"
 import * as check from "./check.ts"
-import { Instance } from "./instance.ts"
+import { Instance, type Loaded } from "./instance.ts"
+import type { Found, Snapshots } from "./snapshots.ts"
+import { StateCache } from "./stateCache.ts"
 
 /** A value of a tagged union, whose type was checked where it was made. */
 export interface Tagged {
@@ -23,6 +25,8 @@ export interface Tagged {
 /** What an aggregate is at run time: the types are gone, tags lead to the handlers. */
 export interface Definition {
   readonly name: string
+  /** Of the fold: of what its snapshots are made by. */
+  readonly revision: number
   readonly id: Schema.Top
   readonly state: Schema.Top
   readonly commands: ReadonlyArray<Command.Any>
@@ -46,11 +50,6 @@ export type At =
   | { readonly recordedAt: DateTime.DateTime }
   | { readonly occurredAt: DateTime.DateTime }
 
-export interface Loaded {
-  readonly state: unknown
-  readonly version: number
-}
-
 /** The instances of an aggregate at work in this process. */
 export interface Local {
   readonly definition: Definition
@@ -59,13 +58,19 @@ export interface Local {
   readonly upcaster: Upcaster["Service"]
   readonly tags: ReadonlyMap<string, Event.Any>
   readonly stream: (tenant: string, id: string) => StreamName.StreamName
+  /** Those that somebody is at work on. */
   readonly instances: Map<string, Instance>
+  /** Those that nobody is at work on, and that keep their state. */
+  readonly cache: StateCache
+  readonly snapshots: Snapshots | undefined
 }
 
 export const makeLocal = (
   definition: Definition,
   store: EventStore["Service"],
-  upcaster: Upcaster["Service"]
+  upcaster: Upcaster["Service"],
+  capacity = 0,
+  snapshots?: Snapshots
 ): Local => {
   const category = upcaster.category(definition.name)
   return {
@@ -75,7 +80,9 @@ export const makeLocal = (
     upcaster,
     tags: new Map(definition.events.map((event) => [event.tag, event])),
     stream: (tenant, id) => ({ tenant, category, id }),
-    instances: new Map()
+    instances: new Map(),
+    cache: new StateCache(capacity),
+    snapshots
   }
 }
 
@@ -84,14 +91,16 @@ export const instanceOf = (local: Local, stream: StreamName.StreamName): Instanc
   const key = StreamName.format(stream)
   const known = local.instances.get(key)
   if (known !== undefined) return known
-  const made = new Instance(key, stream)
+  const made = local.cache.take(key) ?? new Instance(key, stream)
   local.instances.set(key, made)
   return made
 }
 
-/** Forgets an instance that nobody is at work on, so that memory is bounded by the work and not by the history. */
+/** Leaves an instance that nobody is at work on to the cache, so that memory is bounded by the work and not by the history. */
 export const forget = (local: Local, instance: Instance): void => {
-  if (instance.idle && local.instances.get(instance.key) === instance) local.instances.delete(instance.key)
+  if (!instance.idle || local.instances.get(instance.key) !== instance) return
+  local.instances.delete(instance.key)
+  local.cache.keep(instance)
 }
 
 const always = () => true
@@ -145,15 +154,62 @@ export const foldStream = Effect.fnUntraced(function*(local: Local, stream: Stre
 export const failed = (aggregate: string, id: string) => (error: EventStoreError | Unreadable): ExecutionError =>
   new ExecutionError({ aggregate, id, reason: error instanceof EventStoreError ? error.reason : error })
 
+const nothing: Found = { from: undefined, unreadable: false }
+
+/** What a load begins with: what the process knows, or a snapshot. */
+const begin = (local: Local, stream: StreamName.StreamName, known: Loaded | undefined): Effect.Effect<Found> =>
+  known !== undefined
+    ? Effect.succeed({ from: known, unreadable: false })
+    : local.snapshots?.find(stream) ?? Effect.succeed(nothing)
+
+/** Folds a stream to its end, from the last state of it that can be had. Not in a transaction of the program. */
+export const foldToEnd = Effect.fnUntraced(
+  function*(local: Local, stream: StreamName.StreamName, known: Loaded | undefined) {
+    const found = yield* begin(local, stream, known)
+    const loaded = yield* foldStream(local, stream, { from: found.from })
+    local.snapshots?.read(stream, found, loaded)
+    return loaded
+  }
+)
+
+/** Folds a stream to its end, as it is known best, and keeps what comes of it. */
+const loadEnd = Effect.fnUntraced(function*(local: Local, stream: StreamName.StreamName) {
+  const key = StreamName.format(stream)
+  const find = () => local.instances.get(key) ?? local.cache.find(key)
+  const loaded = yield* foldToEnd(local, stream, find()?.known)
+  const instance = find() ?? new Instance(key, stream)
+  instance.know(loaded)
+  // Who is at work on it knows of it; whoever comes next begins with it.
+  if (!local.instances.has(key)) {
+    instance.tip = { ...instance.known!, pending: undefined }
+    local.cache.keep(instance)
+  }
+  return loaded
+})
+
+/** Folds a stream up to a version. */
+const loadVersion = Effect.fnUntraced(function*(local: Local, stream: StreamName.StreamName, until: number) {
+  const key = StreamName.format(stream)
+  const known = (local.instances.get(key) ?? local.cache.find(key))?.known
+  const early = (loaded: Loaded | undefined) => loaded !== undefined && loaded.version <= until ? loaded : undefined
+  const { from } = yield* begin(local, stream, early(known))
+  return yield* foldStream(local, stream, { from: early(from), until })
+})
+
 /** Folds one instance: all of it, or up to a point. */
 export const load = (local: Local, id: string, at?: At): Effect.Effect<Loaded, ExecutionError> =>
-  Effect.flatMap(Metadata.Current, ({ tenant }) => {
+  Effect.gen(function*() {
     const wrong = checkAt(at)
-    const loaded = wrong === undefined
-      ? foldStream(local, local.stream(tenant, id), boundOf(at))
-      : Effect.fail(new EventStoreError({ operation: "read", reason: wrong }))
-    return Effect.mapError(loaded, failed(local.definition.name, id))
-  })
+    if (wrong !== undefined) return yield* new EventStoreError({ operation: "read", reason: wrong })
+    const { tenant } = yield* Metadata.Current
+    const stream = local.stream(tenant, id)
+    // What is read in a transaction can be rolled back, so it is nothing to keep, and may be another past than is known.
+    if (!(yield* local.store.enlisted)) {
+      if (at === undefined) return yield* loadEnd(local, stream)
+      if ("version" in at) return yield* loadVersion(local, stream, at.version)
+    }
+    return yield* foldStream(local, stream, boundOf(at))
+  }).pipe(Effect.mapError(failed(local.definition.name, id)))
 
 const checkAt = (at: At | undefined) => {
   if (at === undefined) return undefined

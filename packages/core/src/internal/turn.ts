@@ -9,7 +9,7 @@ import * as Limits from "../Limits.ts"
 import * as StreamName from "../StreamName.ts"
 import { type Decided, type Plan, plan, type Target } from "./decide.ts"
 import { Instance, type Outcome, type Pending, type Tip } from "./instance.ts"
-import { foldStream, forget, instanceOf, type Loaded } from "./running.ts"
+import { foldStream, foldToEnd, forget, instanceOf } from "./running.ts"
 import { type Failure, Located, pause, type Request, store, type Work } from "./work.ts"
 
 /** A work that is at, or waits for, its turn. */
@@ -20,6 +20,8 @@ interface Seated {
   readonly targets: Arr.NonEmptyReadonlyArray<Target>
   /** Distinct, in one order for everybody: two works that share instances cannot wait for each other. */
   readonly instances: ReadonlyArray<Instance>
+  /** It is in a transaction of the program. */
+  readonly enlisted: boolean
 }
 
 /** What a turn has come to. */
@@ -52,11 +54,15 @@ const seat = (work: Work, enlisted: boolean): Seated => {
   const instances = targets.length === 1
     ? [targets[0].instance]
     : Array.from(new Set(targets.map(({ instance }) => instance))).sort((a, b) => a.key < b.key ? -1 : 1)
-  return { work, commitId: work.given?.commitId ?? CommitId.generateUnsafe(), targets, instances }
+  // From here on they are at work: nobody makes another one, or evicts them, before the turns are over.
+  for (const instance of instances) instance.seats++
+  return { work, commitId: work.given?.commitId ?? CommitId.generateUnsafe(), targets, instances, enlisted }
 }
 
-const releaseAll = ({ targets }: Seated, taken: ReadonlyArray<Instance>): void => {
+/** Ends a turn, or what was had of it. Once a turn. */
+const releaseAll = ({ instances, targets }: Seated, taken: ReadonlyArray<Instance>): void => {
   for (const instance of taken) instance.release()
+  for (const instance of instances) instance.seats--
   for (const { instance, local } of targets) forget(local, instance)
 }
 
@@ -75,19 +81,17 @@ const acquire = Effect.fnUntraced(function*({ instances }: Seated, taken: Array<
 })
 
 /** The state an instance has in the store now, at the least all that it had when this was asked for. */
-const fresh = Effect.fnUntraced(function*({ targets }: Seated, instance: Instance, tip?: Tip) {
-  let from: Loaded | undefined = tip
-  if (tip?.pending !== undefined) {
-    yield* tip.pending.settled
-    if (tip.pending.outcome !== "stored") from = undefined
-  }
+const fresh = Effect.fnUntraced(function*({ enlisted, targets }: Seated, instance: Instance, tip?: Tip) {
+  if (tip?.pending !== undefined) yield* tip.pending.settled
   // The instances are those of the targets.
   const { id, local } = targets.find((target) => target.instance === instance)!
   const { state, version } = yield* Effect.mapError(
-    foldStream(local, instance.stream, { from }),
+    // Where the decision has fallen, what it rested on is still known.
+    enlisted ? foldStream(local, instance.stream) : foldToEnd(local, instance.stream, instance.known),
     (error) => new Located(error, local, id)
   )
   const made: Tip = { state, version, pending: undefined }
+  instance.know(made)
   instance.tip = made
   return made
 })
@@ -191,14 +195,36 @@ const advance = (
   return pendings
 }
 
+/** What the answer of the store says of the instances, beside what has become of the decision. */
+const learn = (
+  { enlisted, targets }: Seated,
+  tips: ReadonlyMap<Instance, Tip>,
+  pendings: ReadonlyMap<Instance, Pending>,
+  exit: Exit.Exit<Sent, EventStoreError>
+): void => {
+  if (enlisted || Exit.isFailure(exit)) return
+  if (exit.value._tag === "Conflict" && exit.value.error.reason._tag === "Conflict") {
+    const { actual, stream } = exit.value.error.reason
+    const key = StreamName.format(stream)
+    for (const { instance } of targets) if (instance.key === key) instance.doubt(actual)
+  }
+  for (const { instance, local: { snapshots } } of targets) {
+    const pending = pendings.get(instance)
+    if (pending?.outcome === "stored") {
+      snapshots?.committed(instance.stream, tips.get(instance)!.version, pending.made)
+    }
+  }
+}
+
 /** Hands the commit to the store; the turn ends there, before the store has answered. */
 const commit = (
   seated: Seated,
   { commit, decided }: Extract<Plan, { readonly _tag: "Commit" }>,
-  bases: ReadonlyArray<Pending>,
+  tips: ReadonlyMap<Instance, Tip>,
   restore: <A, E>(self: Effect.Effect<A, E>) => Effect.Effect<A, E>
 ): Effect.Effect<Turn, EventStoreError> => {
   const { instances, targets, work } = seated
+  const bases = basesOf(tips)
   const pendings = advance(seated, decided)
   releaseAll(seated, instances)
   const sent = Effect.suspend(() =>
@@ -209,6 +235,7 @@ const commit = (
       Effect.sync(() => {
         const outcome = outcomeOf(seated, exit)
         for (const [instance, pending] of pendings) instance.settle(pending, outcome)
+        learn(seated, tips, pendings, exit)
         for (const { instance, local } of targets) forget(local, instance)
       })
     ),
@@ -227,7 +254,7 @@ export const turn = (work: Work): Effect.Effect<Turn, Failure> =>
         Effect.sync(() => Exit.isFailure(exit) && releaseAll(seated, taken)))
       return Effect.flatMap(held, ({ made, tips }): Effect.Effect<Turn, Failure> => {
         if (made._tag === "Commit") {
-          return commit(seated, made, basesOf(tips), restore)
+          return commit(seated, made, tips, restore)
         }
         releaseAll(seated, taken)
         return Effect.succeed(made)

@@ -28,16 +28,23 @@ const versionOf = (expected: Exclude<Commit.Expected, "any">): number => {
   return version < 0 ? never : version
 }
 
-/** The arguments of `append_1` for commits in their order, and what is needed to read its answer. */
+/** The version of a slot before the batch, while no condition has told it. */
+const untold = -1
+
+/** The arguments of `append_1` and `append_2` for commits in their order, and what is needed to read their answers. */
 export class Batch {
   readonly commits: ReadonlyArray<Commit.Encoded>
   private readonly conditions: Array<Condition> = []
   private linked = false
+  /** Whether no condition contradicts `before`, or holds of several versions. */
+  private told = true
 
   private readonly slots = new Map<string, number>()
   private readonly tenants: Array<string> = []
   private readonly categories: Array<string> = []
   private readonly streamIds: Array<string> = []
+  /** The version that each slot has before the batch, if the conditions hold. */
+  private readonly before: Array<number> = []
   /** Events that the commits so far add to each slot, and the last commit that does. */
   private readonly added: Array<number> = []
   private readonly lastWriter: Array<number> = []
@@ -64,9 +71,21 @@ export class Batch {
     this.slots.set(key, slot)
     this.categories.push(stream.category)
     this.streamIds.push(stream.id)
+    this.before.push(untold)
     this.added.push(0)
     this.lastWriter.push(0)
     return slot
+  }
+
+  /** Takes from a condition which version a slot has before the batch, where it tells one. */
+  private tell(condition: Exclude<Commit.Expected, "any">, slot: number): void {
+    const known = this.before[slot - 1]!
+    const added = this.added[slot - 1]!
+    if (typeof condition === "object") this.told = false
+    else if (condition === "exists") this.told &&= known !== untold && known + added > 0
+    else if (known !== untold) this.told &&= known + added === condition
+    else if (condition >= added) this.before[slot - 1] = condition - added
+    else this.told = false
   }
 
   private addConditions({ expected, stream }: Commit.EncodedStream, slot: number, commit: number): void {
@@ -75,6 +94,7 @@ export class Batch {
       if (condition === "any") continue
       const by = typeof condition === "object" ? condition.commitId : null
       if (by !== null) this.linked = true
+      this.tell(condition, slot)
       this.conditions.push({ stream, expected: condition })
       commits!.push(commit)
       slots!.push(slot)
@@ -152,6 +172,42 @@ export class Batch {
       texts(this.payloads),
       times(this.occurred)
     ]
+  }
+
+  /**
+   * Whether the conditions tell the version that each slot has before the batch, and all of them hold if it has that one:
+   * then `append_2` can write it.
+   */
+  get isCounted(): boolean {
+    return this.told && !this.before.includes(untold)
+  }
+
+  /** The arguments of `append_2`, of a batch that is counted. */
+  countedParameters(waitMillis: number): ReadonlyArray<unknown> {
+    const { int, ints, texts, times, uuids } = parameters
+    const [commits, indexes, slots, rels, , revisions] = this.eventInts
+    return [
+      uuids(this.commits.map((commit) => commit.id)),
+      texts(this.commits.map((commit) => commit.metadata)),
+      int(waitMillis),
+      texts(this.tenants),
+      texts(this.categories),
+      texts(this.streamIds),
+      ints(this.before),
+      ints(commits!),
+      ints(indexes!),
+      ints(slots!),
+      ints(rels!.map((rel, i) => this.before[slots![i]! - 1]! + rel)),
+      texts(this.types),
+      ints(revisions!),
+      texts(this.payloads),
+      times(this.occurred)
+    ]
+  }
+
+  /** The row of `append_2` as `append_1` would have answered, or `undefined` when it has written nothing. */
+  countedRow([problem, head, recorded]: ReadonlyArray<unknown>): ReadonlyArray<unknown> | undefined {
+    return problem === null && head === null ? undefined : [problem, head, recorded, this.before, null, null, null]
   }
 
   /** What became of each commit, in order, or the isolation level that `append_1` refuses. */
@@ -233,3 +289,7 @@ export const appendSql = (schema: string): string =>
   `SELECT problem, head, recorded, current, replayed, conflict, actual FROM ${schema}.append_1($1, $2::text[]::json[], $3, $4, ${
     Array.from({ length: 20 }, (_, i) => `$${i + 5}`).join(", ")
   }, $25::text[]::json[], $26)`
+
+/** The statement of a batch that is counted. */
+export const appendCountedSql = (schema: string): string =>
+  `SELECT problem, head, recorded FROM ${schema}.append_2($1, $2::text[]::json[], $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14::text[]::json[], $15)`

@@ -6,11 +6,19 @@ import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import { migration as migration1 } from "../migrations/0001.ts"
 import { migration as migration2 } from "../migrations/0002.ts"
 import { migration as migration3 } from "../migrations/0003.ts"
+import { migration as migration4 } from "../migrations/0004.ts"
+import { migration as migration5 } from "../migrations/0005.ts"
 import type { MigrationSource } from "../migrations/Migration.ts"
 import { currentTransaction, withConnection } from "./connection.ts"
 
 /** All steps, in order. The number of the last one is what this program knows. */
-export const migrations: ReadonlyArray<MigrationSource> = [migration1, migration2, migration3]
+export const migrations: ReadonlyArray<MigrationSource> = [
+  migration1,
+  migration2,
+  migration3,
+  migration4,
+  migration5
+]
 
 /** Number of the last migration that this program knows. */
 export const programSchema: number = migrations.at(-1)!.number

@@ -6,7 +6,7 @@ import * as Exit from "effect/Exit"
 import type { Connection } from "effect/sql/SqlConnection"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Attached } from "./attached.ts"
-import { type Answer, appendSql, Batch, type Outcome } from "./batch.ts"
+import { type Answer, appendCountedSql, appendSql, Batch, type Outcome } from "./batch.ts"
 import * as parameters from "./parameters.ts"
 import * as Ride from "./ride.ts"
 import type { Settings } from "./settings.ts"
@@ -34,11 +34,17 @@ export interface Sender {
   ) => Effect.Effect<Sent, SqlError | Ride.RowsFailed>
 }
 
+type Row = ReadonlyArray<unknown>
+
+/** Conflicts come in bursts, and each costs a call: so many batches go the long way after one that was not as expected. */
+const batchesAfterMiss = 15
+
 const fail = (reason: EventStoreError.EventStoreError["reason"]): Answer =>
   Exit.fail(new EventStoreError.EventStoreError({ operation: "append", reason }))
 
 export const make = (client: PgClient.PgClient, settings: Settings, attached: Attached): Sender => {
   const append = appendSql(settings.schema)
+  const appendCounted = appendCountedSql(settings.schema)
   const find = findSql(settings.schema)
   const ride = Ride.make(settings.schema, attached)
   // `open` has checked the range; the server takes whole milliseconds.
@@ -93,12 +99,34 @@ export const make = (client: PgClient.PgClient, settings: Settings, attached: At
       : Effect.map(findAgain(connection, known), answers)
   }
 
+  /** Each commit by itself. */
+  const judged = (connection: Connection, batch: Batch, check: boolean): Effect.Effect<Row, SqlError> =>
+    Effect.map(connection.executeValues(append, batch.parameters(check, waitMillis)), ([row]) => row!)
+
+  /** Batches that are still to go the long way at once. */
+  let doubtful = 0
+
+  /** All at once, if all are as expected; otherwise each by itself. */
+  const counted = (connection: Connection, batch: Batch): Effect.Effect<Row, SqlError> =>
+    Effect.flatMap(connection.executeValues(appendCounted, batch.countedParameters(waitMillis)), ([row]) => {
+      const answer = batch.countedRow(row!)
+      if (answer !== undefined) return Effect.succeed(answer)
+      doubtful = batchesAfterMiss
+      return judged(connection, batch, false)
+    })
+
+  const write = (connection: Connection, batch: Batch, check: boolean): Effect.Effect<Row, SqlError> =>
+    Effect.suspend(() => {
+      if (doubtful > 0) doubtful--
+      else if (!check && batch.isCounted) return counted(connection, batch)
+      return judged(connection, batch, check)
+    })
+
   const sendOn: Sender["sendOn"] = (connection, commits, check, rides) =>
     Effect.suspend(() => {
       if (commits.length === 0) return Effect.succeed({ answers: [], told: Ride.nothing })
       const batch = new Batch(commits)
-      const params = batch.parameters(check, waitMillis)
-      const plain = Effect.map(connection.executeValues(append, params), ([row]) => row!)
+      const plain = write(connection, batch, check)
       const answered = (row: ReadonlyArray<unknown>): Effect.Effect<ReadonlyArray<Answer>> => {
         const outcomes = batch.outcomes(settings.storeId, row)
         return outcomes instanceof EventStoreError.Refused
@@ -111,7 +139,7 @@ export const make = (client: PgClient.PgClient, settings: Settings, attached: At
       const members = attached.all
       const alone = Effect.map(plain, (row): Ride.Ridden => ({ row, applied: new Set() }))
       return Effect.flatMap(
-        rides ? ride(connection, batch, params, plain) : alone,
+        rides ? ride(connection, batch, batch.parameters(check, waitMillis), plain) : alone,
         ({ applied, row }) =>
           Effect.map(answered(row), (answers) => ({ answers, told: Ride.told(members, applied, answers) }))
       )

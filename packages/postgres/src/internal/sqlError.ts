@@ -72,6 +72,7 @@ const unknown = (what: string, state: string | undefined): Reason => {
   if (state === "3D000") return refused(what, "an existing database", "there is none of this name")
   // A schema that is missing is no syntax error to the driver.
   if (state === "3F000") return refused(what, "the tables and functions of Varve", "none (SQLSTATE 3F000)")
+  if (state === "25001") return refused(what, "a transaction of isolation level read committed", "another level")
   if (state === "25006") return unavailable(what, "a database that takes writes", "it is read-only")
   if (state === "53300") return unavailable(what, "a free connection", "too many connections")
   if (state === "53100") return unavailable(what, "room on its disk", "the disk is full")

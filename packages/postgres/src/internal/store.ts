@@ -6,6 +6,7 @@ import {
   EventStoreError,
   ProgramStore,
   RowStore,
+  SnapshotStore,
   StoreAdmin,
   type StoredEvent
 } from "@varve/core"
@@ -29,6 +30,7 @@ import * as RowEntries from "./rowEntries.ts"
 import * as RowReads from "./rowReads.ts"
 import * as Sender from "./sender.ts"
 import type { Settings } from "./settings.ts"
+import * as Snapshots from "./snapshots.ts"
 import { differs, findSql, readCommits } from "./storedCommits.ts"
 import * as StreamPages from "./streamPages.ts"
 
@@ -119,6 +121,7 @@ export type Services =
   | StoreAdmin.StoreAdmin
   | RowStore.RowStore
   | ProgramStore.ProgramStore
+  | SnapshotStore.SnapshotStore
 
 /** The services of a store that is open. */
 export const make = (
@@ -129,5 +132,6 @@ export const make = (
     Context.make(EventStore.EventStore, store).pipe(
       Context.add(StoreAdmin.StoreAdmin, admin),
       Context.add(RowStore.RowStore, rows),
-      Context.add(ProgramStore.ProgramStore, Programs.make(client, settings))
+      Context.add(ProgramStore.ProgramStore, Programs.make(client, settings)),
+      Context.add(SnapshotStore.SnapshotStore, Snapshots.make(client, settings))
     ))

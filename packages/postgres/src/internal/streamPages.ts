@@ -2,27 +2,19 @@ import type * as PgClient from "@effect/sql-pg/PgClient"
 import { EventStoreError, Page, type StreamName } from "@varve/core"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import { currentTransaction, query, type Rows } from "./connection.ts"
 import * as parameters from "./parameters.ts"
 import { columns, decode } from "./rows.ts"
 import type { Settings } from "./settings.ts"
+import * as Together from "./together.ts"
 
-/** Most loads of one query, most pages larger than that travel alone, and most loads that wait. */
+/** Most loads of one query; pages larger than that travel alone. */
 const loadsPerBatch = 256
 const eventsOfBatchedLoad = 1_000
-const pendingLoads = 20_000
 
 interface Load {
   readonly stream: StreamName.StreamName
   readonly range: Page.Range
-}
-
-type Result = Exit.Exit<Page.StreamPage, EventStoreError.EventStoreError>
-
-interface Entry extends Load {
-  readonly resume: (result: Result) => void
-  done: boolean
 }
 
 /** Pages of several streams: one index scan each, in the order of the loads. */
@@ -72,8 +64,6 @@ export const make = (
 ): (request: Page.StreamRequest) => Effect.Effect<Page.StreamPage, EventStoreError.EventStoreError> => {
   const forward = pagesSql(settings.schema, false)
   const backward = pagesSql(settings.schema, true)
-  const pending: Array<Entry> = []
-  let running = false
 
   const load = (
     loads: ReadonlyArray<Load>
@@ -82,62 +72,13 @@ export const make = (
       Effect.map((rows) => decodePages(loads, rows))
     )
 
-  /** A prefix of what waits, in one direction, without those that nobody waits for any more. */
-  const cut = (): ReadonlyArray<Entry> => {
-    const batch: Array<Entry> = []
-    let taken = 0
-    for (; taken < pending.length && batch.length < loadsPerBatch; taken++) {
-      const entry = pending[taken]!
-      if (entry.done) continue
-      if (batch.length > 0 && batch[0]!.range.backward !== entry.range.backward) break
-      batch.push(entry)
-    }
-    pending.splice(0, taken)
-    return batch
-  }
-
-  const drain: Effect.Effect<void> = Effect.gen(function*() {
-    while (true) {
-      const batch = cut()
-      if (batch.length === 0) {
-        running = false
-        return
-      }
-      const exit = yield* Effect.exit(load(batch))
-      batch.forEach((entry, i) => {
-        if (entry.done) return
-        entry.done = true
-        entry.resume(Exit.map(exit, (pages) => pages[i]!))
-      })
-    }
+  const together = Together.make<Load, Page.StreamPage>({
+    what: "loads",
+    operation: "read",
+    most: loadsPerBatch,
+    fits: (first, { range }) => first.range.backward === range.backward,
+    ask: load
   })
-
-  const enqueue = (entry: Load): Effect.Effect<Page.StreamPage, EventStoreError.EventStoreError> =>
-    Effect.callback((resume) => {
-      if (pending.length >= pendingLoads) {
-        const actual = `${pending.length}`
-        return resume(Exit.fail(
-          new EventStoreError.EventStoreError({
-            operation: "read",
-            reason: new EventStoreError.Unavailable({
-              what: "queue of loads",
-              expected: `at most ${pendingLoads}`,
-              actual
-            })
-          })
-        ))
-      }
-      const waiting: Entry = { ...entry, resume, done: false }
-      pending.push(waiting)
-      if (!running) {
-        running = true
-        // After the fibers that are about to run: what they load goes along.
-        queueMicrotask(() => Effect.runFork(drain))
-      }
-      return Effect.sync(() => {
-        waiting.done = true
-      })
-    })
 
   return (request) =>
     Effect.withFiber((fiber) => {
@@ -150,6 +91,6 @@ export const make = (
       return range.limit > eventsOfBatchedLoad
           || currentTransaction(client, fiber.context as Context.Context<never>) !== undefined
         ? Effect.map(load([one]), ([page]) => page!)
-        : enqueue(one)
+        : together(one)
     })
 }

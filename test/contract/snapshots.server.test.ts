@@ -1,0 +1,4 @@
+import * as TestServer from "../support/TestServer.ts"
+import { runSnapshotContract } from "./runSnapshotContract.ts"
+
+runSnapshotContract("server", TestServer.layer(), TestServer.skipped)
