@@ -1,7 +1,7 @@
 /**
  * Checks the arrows between the packages, and that there is no circle of imports inside one.
  *
- *     examples, test -> cli, http, postgres -> core -> effect
+ *     test/bench -> examples, test -> cli, http, postgres -> core -> effect
  *
  * Imports of types count like any other: a circle of types is a circle of thoughts.
  */
@@ -15,7 +15,10 @@ process.chdir(join(import.meta.dirname, ".."))
 interface Area {
   readonly folder: string
   readonly name: string
-  /** 0 is core, 1 the packages on it, 2 what uses packages. An import goes down, never sideways or up. */
+  /**
+   * 0 is core, 1 the packages on it, 2 what uses packages, 3 the benches, which use servers and logs of the tests, 4 what
+   * they are run beside. An import goes down, never sideways or up.
+   */
   readonly level: number
   readonly exports: ReadonlyArray<string>
   /** What an installed copy can count on. */
@@ -33,10 +36,21 @@ interface Source {
   readonly consoles: ReadonlyArray<number>
 }
 
-const levelOf = (folder: string): number => folder === "packages/core" ? 0 : folder.startsWith("packages/") ? 1 : 2
+const levels: { readonly [folder: string]: number } = { "packages/core": 0, "test/bench": 3, "test/bench/peers": 4 }
 
-const areas: ReadonlyArray<Area> = globSync(["packages/*/package.json", "examples/*/package.json", "test/package.json"])
-  .sort()
+const levelOf = (folder: string): number => levels[folder] ?? (folder.startsWith("packages/") ? 1 : 2)
+
+const isTest = ({ folder }: { readonly folder: string }): boolean => folder === "test" || folder.startsWith("test/")
+
+const manifests = globSync([
+  "packages/*/package.json",
+  "examples/*/package.json",
+  "test/{.,bench,bench/peers}/package.json"
+])
+
+const areas: ReadonlyArray<Area> = manifests
+  // One that lies within another comes first: a file belongs to the nearest.
+  .sort((a, b) => b.split("/").length - a.split("/").length || (a < b ? -1 : 1))
   .map((file) => {
     const folder = dirname(file)
     const manifest = JSON.parse(readFileSync(file, "utf8"))
@@ -48,9 +62,15 @@ const areas: ReadonlyArray<Area> = globSync(["packages/*/package.json", "example
       dependencies: new Set(
         Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies, ...manifest.peerDependencies })
       ),
-      files: globSync(`${folder}/**/*.ts`, { exclude: ["**/node_modules", "**/dist", "**/.docs"] }).sort()
+      files: globSync(`${folder}/**/*.ts`, { exclude: ["**/node_modules", "**/dist", "**/.docs"] })
+        .filter((file) => nearest(file) === folder).sort()
     }
   })
+
+/** The folder of the area that a file belongs to. */
+function nearest(file: string): string | undefined {
+  return manifests.map((manifest) => dirname(manifest)).find((folder) => file.startsWith(`${folder}/`))
+}
 
 /**
  * The one import whose specifier is not written out: the `varve` command loads the configuration of its user, which is
@@ -101,7 +121,7 @@ const isExported = (area: Area, subpath: string): boolean =>
 /** Why `area` may not import `target` at all, or `undefined`. */
 const wrongArrow = (area: Area, target: Area): string | undefined => {
   // Tests are about the examples, too.
-  const allowed = target.level < area.level || (area.folder === "test" && target.folder !== "test")
+  const allowed = target.level < area.level || (isTest(area) && !isTest(target))
   return allowed ? undefined : `${area.folder} must not import from ${target.folder}`
 }
 
@@ -111,13 +131,13 @@ const checkRelative = (area: Area, file: string, { line, specifier }: Import): s
     violation(file, line, `${specifier} does not exist`)
     return undefined
   }
-  if (target.startsWith(`${area.folder}/`)) {
+  if (nearest(target) === area.folder) {
     if (target.endsWith("/index.ts") && target.includes("/src/")) {
       violation(file, line, `${specifier} is a barrel: import the module itself`)
     }
     return target
   }
-  const owner = areas.find((other) => target.startsWith(`${other.folder}/`))
+  const owner = areas.find(({ folder }) => folder === nearest(target))
   if (owner === undefined) {
     if (area.level < 2) violation(file, line, `${specifier} lies outside every package`)
     return undefined
@@ -125,7 +145,7 @@ const checkRelative = (area: Area, file: string, { line, specifier }: Import): s
   const reason = wrongArrow(area, owner)
   if (reason !== undefined) violation(file, line, reason)
   // A test may look inside a package; nobody else may.
-  else if (area.folder !== "test") {
+  else if (!isTest(area)) {
     violation(file, line, `${specifier} reaches into ${owner.name}: import it by its name`)
   }
   return undefined

@@ -1,104 +1,131 @@
 /**
- * Commits a second of the same appends at concurrency 1, 16 and 64: rounds in turn, medians, on a server with fsync and
- * on PGlite in the process.
+ * Appends, each answered when it is on disk, beside bare single-row INSERTs of the same bytes, beside Emmett, and beside
+ * COPY where there are several events a commit.
  */
-import { PgClient } from "@effect/sql-pg"
-import { EventStore, StreamName } from "@varve/core"
-import { Embedded, Postgres } from "@varve/postgres"
-import { Effect, type Layer, ManagedRuntime, Redacted } from "effect"
-import { randomBytes } from "node:crypto"
-import { start } from "../support/PostgresServer.ts"
+import { ManagedRuntime } from "effect"
+import * as bare from "./frame/bare.ts"
+import type { Bench, Settings } from "./frame/Bench.ts"
+import { type Contender, interleave, type Sample } from "./frame/measure.ts"
+import { emmett } from "./frame/peer.ts"
+import * as pgbench from "./frame/pgbench.ts"
+import type { Report } from "./frame/Report.ts"
+import * as server from "./frame/server.ts"
+import * as store from "./frame/store.ts"
 
-const concurrencies = [1, 16, 64]
-const rounds = 7
-const roundMillis = 400
-/** What group commit is for: 64 callers get at least this many times what one gets. */
-const targetRatio = 5
+/** At least this many times what bare INSERTs, and what Emmett, reaches with as many callers. */
+const targets: ReadonlyArray<{ readonly callers: number; readonly bare: number; readonly emmett?: number }> = [
+  { callers: 1, bare: 0.42, emmett: 1.6 },
+  { callers: 16, bare: 1.1, emmett: 7 },
+  { callers: 64, bare: 1.9, emmett: 14 },
+  { callers: 256, bare: 3.3 }
+]
+const bulkTarget = 0.45
+/** The p99 of an append at 64 callers is at most this many times that of a bare INSERT. */
+const slowTarget = 1.5
 
-const payload = { owner: "Ada Lovelace", note: "x".repeat(120), amount: 1_234, currency: "EUR" }
-const metadata = { correlationId: "5b1c3e4f-7f1a-4a55-9c1c-0f7f2f6f9d11", actor: "bench" }
+const perCommit = 10
+const bulkCallers = 64
 
-let streams = 0
+const eventsOf = (sample: Required<Sample>): Required<Sample> => ({ ...sample, value: sample.value * perCommit })
 
-/** One caller after the other starts: each appends an event to a new stream, again and again, until the time is up. */
-const round = (concurrency: number): Effect.Effect<number, unknown, EventStore.EventStore> =>
-  Effect.gen(function*() {
-    const store = yield* EventStore.EventStore
-    let done = 0
-    const from = performance.now()
-    const until = from + roundMillis
-    const caller = Effect.gen(function*() {
-      while (performance.now() < until) {
-        const stream = StreamName.make("Bench", `${streams++}`)
-        yield* store.append({
-          writes: [{ stream, expected: 0, events: [{ type: "Happened", revision: 1, payload }] }],
-          metadata
-        })
-        done++
-      }
+const onServer = async (
+  url: string,
+  settings: Settings,
+  report: Report
+): Promise<void> => {
+  const { rounds = 7, seconds = 1 } = settings
+  await bare.create(url)
+  const runtime = ManagedRuntime.make(store.layer(url))
+  const peer = await emmett(settings, report, url)
+  const drive = pgbench.version ?? "the same driver"
+  if (pgbench.version === undefined) {
+    report.skip("pgbench", "not on this machine: the same driver sends the bare INSERTs")
+  }
+  report.condition(
+    `${rounds} rounds in turn of ${seconds} s, medians; bare INSERTs by ${drive}; Emmett in its own process`
+  )
+  report.condition("one event of about 260 bytes a commit to a new stream, PostgreSQL over TCP with fsync on")
+  const run = (callers: number, events?: number) => () =>
+    runtime.runPromise(store.append({ callers, seconds, ...(events !== undefined && { events }) }))
+  const other = (callers: number, events: number) => () =>
+    peer!.call<Required<Sample>>("append", {
+      callers,
+      seconds,
+      events,
+      payload: store.payload,
+      metadata: store.metadata
     })
-    yield* Effect.all(Array.from({ length: concurrency }, () => caller), { concurrency: "unbounded", discard: true })
-    return done / (performance.now() - from) * 1_000
-  })
-
-const median = (values: ReadonlyArray<number>): number => values.toSorted((a, b) => a - b)[values.length >> 1]!
-
-/** Commits a second per concurrency: medians of rounds that take turns, so that a slow moment meets all of them. */
-const measure = async (
-  layer: Layer.Layer<EventStore.EventStore, unknown>
-): Promise<ReadonlyArray<{ readonly concurrency: number; readonly perSecond: number }>> => {
-  const runtime = ManagedRuntime.make(layer)
   try {
-    for (const concurrency of concurrencies) await runtime.runPromise(round(concurrency))
-    const results = concurrencies.map(() => new Array<number>())
-    for (let i = 0; i < rounds; i++) {
-      for (const [at, concurrency] of concurrencies.entries()) {
-        results[at]!.push(await runtime.runPromise(round(concurrency)))
+    const sql = await bare.open(url, Math.max(...targets.map(({ callers }) => callers)))
+    const contenders: Array<Contender> = targets.flatMap(({ callers, emmett }): ReadonlyArray<Contender> => [
+      { name: `bare INSERT, ${callers}`, unit: "commits/s", round: () => sql.insert(callers, seconds, false) },
+      { name: `Varve, ${callers}`, unit: "commits/s", round: run(callers) },
+      ...(peer === undefined || emmett === undefined
+        ? []
+        : [{ name: `Emmett, ${callers}`, unit: "commits/s" as const, round: other(callers, 1) }])
+    ])
+    contenders.push(
+      // Apart, because writing down how long each took costs pgbench a little.
+      { name: "bare INSERT, 64, timed", unit: "commits/s", round: () => sql.insert(64, seconds, true) },
+      { name: "COPY", unit: "events/s", round: () => sql.copy() },
+      {
+        name: `Varve, ${perCommit} events a commit`,
+        unit: "events/s",
+        round: async () => eventsOf(await run(bulkCallers, perCommit)())
       }
+    )
+    if (peer !== undefined) {
+      contenders.push({
+        name: `Emmett, ${perCommit} events a commit`,
+        unit: "events/s",
+        round: async () => eventsOf(await other(bulkCallers, perCommit)())
+      })
     }
-    return concurrencies.map((concurrency, at) => ({ concurrency, perSecond: median(results[at]!) }))
+    const results = await interleave(contenders, { rounds, onRound: report.onRound(rounds) })
+    const of = (name: string) => results[name]!
+    for (const { callers, ...target } of targets) {
+      const group = callers === 1 ? "one caller" : `${callers} callers at a time`
+      const [varve, insert] = [of(`Varve, ${callers}`), of(`bare INSERT, ${callers}`)]
+      report.measure(group, insert)
+      report.measure(group, varve)
+      report.ratio(`append at ${callers} to a bare INSERT`, varve, insert, { atLeast: target.bare })
+      if (peer === undefined || target.emmett === undefined) continue
+      report.measure(group, of(`Emmett, ${callers}`))
+      report.ratio(`append at ${callers} to Emmett`, varve, of(`Emmett, ${callers}`), { atLeast: target.emmett })
+    }
+    const timed = of("bare INSERT, 64, timed")
+    report.measure("64 callers at a time", timed)
+    report.ratio(
+      "p99 of an append at 64 to that of a bare INSERT",
+      of("Varve, 64"),
+      timed,
+      { atMost: slowTarget },
+      "p99"
+    )
+    const bulk = `${perCommit} events a commit, ${bulkCallers} callers at a time`
+    report.measure(bulk, of("COPY"))
+    report.measure(bulk, of(`Varve, ${perCommit} events a commit`))
+    report.ratio(
+      "events of bulk appends to COPY of the same rows",
+      of(`Varve, ${perCommit} events a commit`),
+      of("COPY"),
+      {
+        atLeast: bulkTarget
+      }
+    )
+    if (peer !== undefined) {
+      const theirs = of(`Emmett, ${perCommit} events a commit`)
+      report.measure(bulk, theirs)
+      report.ratio("events of bulk appends to Emmett", of(`Varve, ${perCommit} events a commit`), theirs)
+    }
+    await sql.close()
   } finally {
     await runtime.dispose()
+    await peer?.stop()
   }
 }
 
-const report = (name: string, results: Awaited<ReturnType<typeof measure>>): number => {
-  const ratio = results.at(-1)!.perSecond / results[0]!.perSecond
-  console.log(`\n${name}, one event of about 200 bytes a commit, median of ${rounds} rounds`)
-  for (const { concurrency, perSecond } of results) {
-    const rate = Math.round(perSecond).toLocaleString("en").padStart(9)
-    console.log(
-      `  ${`${concurrency}`.padStart(3)} callers ${rate} commits/s  ${
-        (perSecond / results[0]!.perSecond).toFixed(1).padStart(5)
-      } times one caller`
-    )
-  }
-  return ratio
-}
-
-/** Runs and prints. False when the target is missed. */
-export const run = async (): Promise<boolean> => {
-  const given = process.env.DATABASE_URL
-  const server = given === undefined ? await start() : { url: given, stop: async () => {} }
-  let reached = true
-  if ("skipped" in server) {
-    console.log(`PostgreSQL: not measured, ${server.skipped}`)
-  } else {
-    try {
-      // A schema of its own: a database that is given may hold something.
-      const schema = `varve_bench_${randomBytes(4).toString("hex")}`
-      const url = Redacted.make(server.url)
-      const ratio = report("PostgreSQL, fsync on", await measure(Postgres.layerPool({ url, schema })))
-      await Effect.runPromise(Effect.provide(
-        PgClient.PgClient.use((sql) => sql`DROP SCHEMA ${sql(schema)} CASCADE`),
-        PgClient.layer({ url, maxConnections: 1 })
-      ))
-      reached = ratio >= targetRatio
-      console.log(`  target: at least ${targetRatio} times: ${reached ? "reached" : "MISSED"}`)
-    } finally {
-      await server.stop()
-    }
-  }
-  report("PGlite in the process, in memory", await measure(Embedded.layer()))
-  return reached
+export const bench: Bench = {
+  about: "commits a second at 1, 16, 64 and 256 callers, to bare INSERTs, Emmett and COPY",
+  run: (settings, report) => server.withDatabase(report, (url) => onServer(url, settings, report))
 }

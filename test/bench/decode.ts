@@ -2,13 +2,14 @@
  * What it costs to make an event of a stored payload, JSON.parse excluded: a newest payload beside the bare decoder of its
  * schema, and one of revision 1, which goes through three hops, beside the newest. Rounds in turn, medians.
  */
-import "effect/schema/SchemaJITCompiler/enable"
-
 import { Change, CommitId, Event, StoredEvent, StreamName, Upcaster } from "@varve/core"
 import { DateTime, Result, Schema } from "effect"
+import type { Bench, Settings } from "./frame/Bench.ts"
+import { interleave } from "./frame/measure.ts"
+import type { Report } from "./frame/Report.ts"
 
 // Short rounds: one that is interrupted is one of many, and the median does not see it.
-const rounds = 601
+const roundsOfItsOwn = 601
 const payloadsPerRound = 200
 
 /** A newest payload costs at most this many times what the bare decoder takes. */
@@ -121,57 +122,41 @@ const cases = {
 }
 type Case = keyof typeof cases
 
-const median = (values: ReadonlyArray<number>): number => values.toSorted((a, b) => a - b)[values.length >> 1]!
-
-/** Nanoseconds a payload, and medians of the ratios within a round: a slow moment meets both sides of one. */
-const measure = () => {
-  const names = Object.keys(cases) as ReadonlyArray<Case>
-  const results: Array<Record<Case, number>> = []
-  // As many again warm up.
-  for (let i = -rounds; i < rounds; i++) {
-    const times = names.map((name) => {
-      const from = performance.now()
-      cases[name]()
-      return [name, (performance.now() - from) * 1e6 / payloadsPerRound] as const
-    })
-    if (i >= 0) results.push(Object.fromEntries(times) as Record<Case, number>)
-  }
-  return {
-    nanos: (name: Case) => median(results.map((result) => result[name])),
-    ratio: (name: Case, to: Case) => median(results.map((result) => result[name] / result[to]))
-  }
+const labels: Record<Case, string> = {
+  bare: "bare decoder of the newest schema",
+  newest: "newest revision",
+  byHand: "revision 1, three hops by hand",
+  byChanges: "revision 1, three hops of changes",
+  readNewest: "newest revision, by a reader",
+  readOldest: "revision 1 by hand, by a reader"
 }
 
-/**
- * Runs and prints. False when a target is missed; with `--slack FACTOR` only when one is missed by more than that: for
- * machines that others use as well, where a figure is a tenth more or less from one run to the next.
- */
-export const run = async (options: ReadonlyArray<string>): Promise<boolean> => {
-  const slack = options[0] === "--slack" ? Number(options[1]) : 1
-  if (!(slack >= 1 && slack <= 2) || (options.length > 0 && options.length !== 2)) {
-    console.error("options: expected none, or --slack and a number from 1 to 2")
-    return false
-  }
-  const { nanos, ratio } = measure()
+const run = async ({ rounds = roundsOfItsOwn }: Settings, report: Report): Promise<void> => {
+  const names = Object.keys(cases) as ReadonlyArray<Case>
+  const contenders = names.map((name) => ({
+    name,
+    unit: "ns" as const,
+    round: async () => {
+      const from = performance.now()
+      cases[name]()
+      return (performance.now() - from) * 1e6 / payloadsPerRound
+    }
+  }))
+  // As many again warm up.
+  const results = await interleave(contenders, { rounds, warmUps: rounds })
   if (last === undefined) throw new Error("nothing was decoded")
-  console.log(`one payload of nine fields, median of ${rounds} rounds of ${payloadsPerRound.toLocaleString("en")}`)
-  const lines: ReadonlyArray<readonly [string, Case, Case, number?]> = [
-    ["bare decoder of the newest schema", "bare", "bare"],
-    ["newest revision", "newest", "bare", newestTarget],
-    ["revision 1, three hops by hand", "byHand", "newest", oldestTarget],
-    ["revision 1, three hops of changes", "byChanges", "newest", oldestTarget],
-    ["newest revision, by a reader", "readNewest", "bare", newestTarget],
-    ["revision 1 by hand, by a reader", "readOldest", "readNewest", oldestTarget]
-  ]
-  let reached = true
-  for (const [what, name, to, target] of lines) {
-    const times = ratio(name, to)
-    const time = `${Math.round(nanos(name)).toLocaleString("en").padStart(7)} ns`
-    const against = target === undefined
-      ? ""
-      : `  ${times.toFixed(2)} times ${to}, at most ${target}: ${times <= target ? "reached" : "MISSED"}`
-    console.log(`  ${what.padEnd(36)}${time}${against}`)
-    if (target !== undefined && times > target * slack) reached = false
-  }
-  return reached
+  report.condition(`one payload of nine fields, median of ${rounds} rounds of ${payloadsPerRound}`)
+  for (const name of names) report.measure("a payload", { ...results[name], name: labels[name] })
+  const ratio = (of: Case, to: Case, atMost: number) =>
+    report.ratio(`${labels[of]}, to: ${labels[to]}`, results[of], results[to], { atMost })
+  ratio("newest", "bare", newestTarget)
+  ratio("byHand", "newest", oldestTarget)
+  ratio("byChanges", "newest", oldestTarget)
+  ratio("readNewest", "bare", newestTarget)
+  ratio("readOldest", "readNewest", oldestTarget)
+}
+
+export const bench: Bench = {
+  about: "what an event costs to read, in its newest revision and in its first, to the bare decoder of its schema",
+  run
 }

@@ -11,7 +11,14 @@ export const streamColumns = "e.tenant, e.category, e.id"
 /** How many there are of `columns`. */
 export const columnCount = 10
 
-const time = (seconds: unknown): DateTime.Utc => DateTime.makeUnsafe(Math.round(Number(seconds) * 1_000))
+/** The last one made: events of a batch are recorded at one time, and most happened at it. */
+let latest = DateTime.makeUnsafe(0)
+
+const time = (seconds: unknown): DateTime.Utc => {
+  const millis = Math.round(Number(seconds) * 1_000)
+  if (latest.epochMilliseconds !== millis) latest = DateTime.makeUnsafe(millis)
+  return latest
+}
 
 /**
  * Reads rows of `columns`, behind `offset` others, as events. One synchronous pass a page: an effect an event would
