@@ -22,15 +22,28 @@ const tally: Reporter = {
   }
 }
 
+/** A test of compiled schemas: once it is asked for, everything in the process is compiled. */
+const compiled = "test/core/EventHopsCompiled.test.ts"
+const excluded = ["**/node_modules/**", "test/.docs/**", "test/dist/**"]
+
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
-    exclude: ["**/node_modules/**", "test/.docs/**", "test/dist/**"],
-    globalSetup: existsSync(globalSetup) ? [globalSetup] : [],
-    // A process for each file: tests start servers and kill them, and PGlite takes hundreds of megabytes.
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "all",
+          include: ["test/**/*.test.ts"],
+          exclude: [...excluded, compiled],
+          globalSetup: existsSync(globalSetup) ? [globalSetup] : [],
+          // Files share two processes, and what those have loaded: a fifth of the time.
+          isolate: false
+        }
+      },
+      { extends: true, test: { name: "compiled", include: [compiled] } }
+    ],
     pool: "forks",
-    // One more than two processors: tests wait for servers, processes and leases.
-    maxWorkers: 3,
+    maxWorkers: 2,
     // Only tests that wait run beside others of their file.
     maxConcurrency: 10,
     testTimeout: 20_000,
