@@ -2,6 +2,7 @@
  * Catching up: every event of a store read and decoded, beside the driver alone reading the same rows.
  */
 import { Upcaster } from "@varve/core"
+import { BankAccount } from "@varve/example-bank/BankAccount"
 import { Layer, ManagedRuntime } from "effect"
 import * as bank from "./frame/bank.ts"
 import type { Bench, Settings } from "./frame/Bench.ts"
@@ -25,7 +26,7 @@ const onServer = async (url: string, settings: Settings, report: Report): Promis
     } accounts, medians`
   )
   const runtime = ManagedRuntime.make(Layer.provideMerge(Upcaster.layer(), store.layer(url)))
-  const rate = (read: typeof readAndDecode | ReturnType<typeof readBare>) => async () => {
+  const rate = (read: ReturnType<typeof readAndDecode> | ReturnType<typeof readBare>) => async () => {
     const from = performance.now()
     const count = await runtime.runPromise(read)
     if (count !== all) throw new Error(`expected ${all} events, got ${count}`)
@@ -38,7 +39,7 @@ const onServer = async (url: string, settings: Settings, report: Report): Promis
     const results = await interleave([
       { name: "the driver, JSON parsed", unit: "events/s", round: rate(readBare("parsed")) },
       { name: "the driver, JSON as text", unit: "events/s", round: rate(readBare("text")) },
-      { name: "Varve, decoded", unit: "events/s", round: rate(readAndDecode) }
+      { name: "Varve, decoded", unit: "events/s", round: rate(readAndDecode(BankAccount)) }
     ], { rounds, onRound: report.onRound(rounds) })
     for (const series of Object.values(results)) report.measure("from the first event to the last", series)
     const varve = results["Varve, decoded"]

@@ -5,7 +5,7 @@
 import { Change, CommitId, Event, StoredEvent, StreamName, Upcaster } from "@varve/core"
 import { DateTime, Result, Schema } from "effect"
 import type { Bench, Settings } from "./frame/Bench.ts"
-import { interleave } from "./frame/measure.ts"
+import { interleaveCalls } from "./frame/measure.ts"
 import type { Report } from "./frame/Report.ts"
 
 // Short rounds: one that is interrupted is one of many, and the median does not see it.
@@ -133,17 +133,7 @@ const labels: Record<Case, string> = {
 
 const run = async ({ rounds = roundsOfItsOwn }: Settings, report: Report): Promise<void> => {
   const names = Object.keys(cases) as ReadonlyArray<Case>
-  const contenders = names.map((name) => ({
-    name,
-    unit: "ns" as const,
-    round: async () => {
-      const from = performance.now()
-      cases[name]()
-      return (performance.now() - from) * 1e6 / payloadsPerRound
-    }
-  }))
-  // As many again warm up.
-  const results = await interleave(contenders, { rounds, warmUps: rounds })
+  const results = await interleaveCalls(cases, { calls: payloadsPerRound, rounds })
   if (last === undefined) throw new Error("nothing was decoded")
   report.condition(`one payload of nine fields, median of ${rounds} rounds of ${payloadsPerRound}`)
   for (const name of names) report.measure("a payload", { ...results[name], name: labels[name] })

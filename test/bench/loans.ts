@@ -6,7 +6,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { PgClient } from "@effect/sql-pg"
 import { EventStore, type Projection, Rebuild, RowStore, Upcaster } from "@varve/core"
 import { Embedded, Postgres } from "@varve/postgres"
-import { Effect, Layer, ManagedRuntime, Option, Redacted, Result, Stream } from "effect"
+import { Effect, Layer, ManagedRuntime, Option, Redacted, Stream } from "effect"
 import { Applications } from "../../examples/loans/src/Applications.ts"
 import * as Import from "../../examples/loans/src/Import.ts"
 import { LoanApplication } from "../../examples/loans/src/LoanApplication.ts"
@@ -14,6 +14,7 @@ import * as LogFile from "../../examples/loans/src/LogFile.ts"
 import * as log from "../loans/log.ts"
 import { Revised } from "../loans/revised.ts"
 import type { Bench, Settings } from "./frame/Bench.ts"
+import * as feed from "./frame/feed.ts"
 import type { Series } from "./frame/measure.ts"
 import type { Report } from "./frame/Report.ts"
 import * as server from "./frame/server.ts"
@@ -30,23 +31,7 @@ const importLog = Effect.gen(function*() {
   return yield* EventStore.EventStore.use((store) => store.head)
 }).pipe(Effect.provide(NodeServices.layer))
 
-/** What every projection has to do before it folds. */
-const readAndDecode = Effect.gen(function*() {
-  const { reader } = yield* Upcaster.Upcaster
-  const { sources, upcast } = reader({ aggregates: [LoanApplication.name], events: LoanApplication.events })
-  let decoded = 0
-  yield* EventStore.readAll({ filter: { sources } }).pipe(
-    Stream.runForEachArray((page) => {
-      for (const stored of page) {
-        const result = upcast(stored)
-        if (Result.isFailure(result)) return Effect.fail(result.failure)
-        decoded += result.success.length
-      }
-      return Effect.void
-    })
-  )
-  return decoded
-})
+const readAndDecode = feed.readAndDecode(LoanApplication)
 
 const target = ({ revision, tag: name }: Projection.Any): RowStore.Target => ({ kind: "projection", name, revision })
 

@@ -4,6 +4,7 @@
  */
 import { RowStore, Upcaster } from "@varve/core"
 import { Balances } from "@varve/example-bank/Balances"
+import { BankAccount } from "@varve/example-bank/BankAccount"
 import { Effect, Layer, ManagedRuntime, Option } from "effect"
 import * as bank from "./frame/bank.ts"
 import type { Bench, Settings } from "./frame/Bench.ts"
@@ -55,7 +56,7 @@ const measureVarve = async (url: string, rounds: number, report: Report): Promis
         unit: "events/s",
         round: async () => {
           const from = performance.now()
-          return await runtime.runPromise(readAndDecode) / (performance.now() - from) * 1_000
+          return await runtime.runPromise(readAndDecode(BankAccount)) / (performance.now() - from) * 1_000
         }
       },
       {

@@ -5,7 +5,7 @@ import { CommitId, Event } from "@varve/core"
 import { AccountOpened, BankAccount, MoneyDeposited, MoneyWithdrawn, Withdraw } from "@varve/example-bank/BankAccount"
 import { DateTime, Result } from "effect"
 import type { Bench, Settings } from "./frame/Bench.ts"
-import { interleave } from "./frame/measure.ts"
+import { interleaveCalls } from "./frame/measure.ts"
 import type { Report } from "./frame/Report.ts"
 
 // Short rounds: one that is interrupted is one of many, and the median does not see it.
@@ -124,17 +124,7 @@ const cases = {
 
 const run = async ({ rounds = roundsOfItsOwn }: Settings, report: Report): Promise<void> => {
   const names = Object.keys(cases) as ReadonlyArray<keyof typeof cases>
-  const contenders = names.map((name) => ({
-    name,
-    unit: "ns" as const,
-    round: async () => {
-      const from = performance.now()
-      cases[name]()
-      return (performance.now() - from) * 1e6 / callsPerRound
-    }
-  }))
-  // As many again warm up.
-  const results = await interleave(contenders, { rounds, warmUps: rounds })
+  const results = await interleaveCalls(cases, { calls: callsPerRound, rounds })
   if (last === undefined) throw new Error("nothing was made")
   report.condition(`events and commands of the bank, median of ${rounds} rounds of ${callsPerRound} calls`)
   for (const name of names) report.measure("a call", results[name])

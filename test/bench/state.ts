@@ -41,12 +41,13 @@ const behind = [0, 1, 2, 3].map((quarters) => quarters * every / 4)
 
 const idOf = ({ accounts, name }: Accounts, i: number) => BankAccount.id.make(`${name}-${i % accounts}`)
 
-/** Waits until the store has a snapshot. A load has asked for it. */
-const snapshotOf = (stream: StreamName.StreamName): Effect.Effect<void, unknown, SnapshotStore.SnapshotStore> =>
-  Effect.flatMap(
-    SnapshotStore.SnapshotStore.use(({ find }) => find(stream, BankAccount.revision)),
-    (found) => Option.isSome(found) ? Effect.void : Effect.andThen(Effect.sleep("5 millis"), snapshotOf(stream))
-  )
+/** Loads one, so that a snapshot is saved: a layer that closes waits for that. */
+const save = Effect.fnUntraced(function*(id: typeof BankAccount.id.Type, stream: StreamName.StreamName) {
+  const instances = Layer.fresh(BankAccount.layer).pipe(Layer.provide(Snapshots.layer({ every })))
+  yield* Effect.provide(BankAccount.load(id), instances)
+  const found = yield* SnapshotStore.SnapshotStore.use(({ find }) => find(stream, BankAccount.revision))
+  if (Option.isNone(found)) return yield* Effect.die(new Error(`no snapshot of ${StreamName.format(stream)}`))
+})
 
 /** Snapshots of the long ones, and more events behind them. */
 const prepare = (accounts: Accounts) =>
@@ -54,8 +55,7 @@ const prepare = (accounts: Accounts) =>
     Effect.gen(function*() {
       const id = idOf(accounts, i)
       const stream = StreamName.make("BankAccount", id)
-      yield* BankAccount.load(id)
-      yield* snapshotOf(stream)
+      yield* save(id, stream)
       const event = { type: "MoneyDeposited", revision: 2, payload: { cents: 1, currency: "EUR" } }
       const [first, ...others] = Array.from({ length: count }, () => event)
       if (first === undefined) return
@@ -101,7 +101,7 @@ const onServer = async (url: string, settings: Settings, report: Report): Promis
         bank.writeAccounts({ ...many, perCommit })
       ))
     }
-    await snapped.runPromise(prepare(ways[1].many))
+    await plain.runPromise(prepare(ways[1].many))
     await server.query(url, "VACUUM ANALYZE")
     const contenders = ways.flatMap(({ few, many, runtime }) =>
       [few, many].map((accounts): Contender => ({

@@ -2,8 +2,8 @@
  * `npm run faults`: what Varve promises, while things go wrong.
  */
 import "effect/schema/SchemaJITCompiler/enable"
-import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Effect, Exit, Runtime } from "effect"
+import { Effect } from "effect"
+import { runCommand } from "../support/runCommand.ts"
 import * as Arguments from "./Arguments.ts"
 import * as Report from "./Report.ts"
 
@@ -41,13 +41,5 @@ if (asked === undefined) {
   console.error(`faults: ${asked.message}`)
   process.exitCode = 2
 } else {
-  // A terminal that is closed, or a pipe (`| head`), is no reason to leave servers behind.
-  const stop = () => void process.kill(process.pid, "SIGTERM")
-  process.once("SIGHUP", stop)
-  process.stdout.on("error", () => {}).once("error", stop)
-  process.stderr.on("error", () => {})
-  NodeRuntime.runMain(main(asked), {
-    teardown: (exit, onExit) =>
-      Exit.isSuccess(exit) ? onExit(exit.value as number) : Runtime.defaultTeardown(exit, onExit)
-  })
+  runCommand(main(asked))
 }

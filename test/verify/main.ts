@@ -2,10 +2,10 @@
  * `npm run verify:store`: does the PostgreSQL of DATABASE_URL keep what Varve promises?
  */
 import "effect/schema/SchemaJITCompiler/enable"
-import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Effect, Exit, Runtime } from "effect"
+import { Effect } from "effect"
 import { writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
+import { runCommand } from "../support/runCommand.ts"
 import { CannotRun, type Options, suiteNames } from "./Options.ts"
 import * as Report from "./Report.ts"
 
@@ -117,13 +117,5 @@ if (options === undefined) {
   console.error(`verify:store: ${options.message}`)
   process.exitCode = 2
 } else {
-  // A terminal that is closed, or a pipe (`| head`), is no reason to leave the schema behind.
-  const stop = () => void process.kill(process.pid, "SIGTERM")
-  process.once("SIGHUP", stop)
-  process.stdout.on("error", () => {}).once("error", stop)
-  process.stderr.on("error", () => {})
-  NodeRuntime.runMain(main(options), {
-    teardown: (exit, onExit) =>
-      Exit.isSuccess(exit) ? onExit(exit.value as number) : Runtime.defaultTeardown(exit, onExit)
-  })
+  runCommand(main(options))
 }

@@ -2,15 +2,16 @@
  * The whole feed of a store, read once.
  */
 import { PgClient } from "@effect/sql-pg"
-import { EventStore, Upcaster } from "@varve/core"
-import { BankAccount } from "@varve/example-bank/BankAccount"
+import { type Event, EventStore, Upcaster } from "@varve/core"
 import { Effect, Result, Stream } from "effect"
 
-/** What every projection has to do before it folds: reads and decodes all events of the bank. Gives how many. */
-export const readAndDecode: Effect.Effect<number, unknown, EventStore.EventStore | Upcaster.Upcaster> = Effect.gen(
-  function*() {
+/** What every projection has to do before it folds: reads and decodes all events of an aggregate. Gives how many. */
+export const readAndDecode = (
+  { events, name }: { readonly name: string; readonly events: ReadonlyArray<Event.Any> }
+): Effect.Effect<number, unknown, EventStore.EventStore | Upcaster.Upcaster> =>
+  Effect.gen(function*() {
     const { reader } = yield* Upcaster.Upcaster
-    const { sources, upcast } = reader({ aggregates: [BankAccount.name], events: BankAccount.events })
+    const { sources, upcast } = reader({ aggregates: [name], events })
     let decoded = 0
     yield* EventStore.readAll({ filter: { sources } }).pipe(
       Stream.runForEachArray((page) => {
@@ -23,8 +24,7 @@ export const readAndDecode: Effect.Effect<number, unknown, EventStore.EventStore
       })
     )
     return decoded
-  }
-)
+  })
 
 const pageRows = 1_000
 

@@ -78,6 +78,25 @@ export const interleave = async <const Name extends string>(
   return Object.fromEntries(series) as unknown as Record<Name, Series>
 }
 
+/** Nanoseconds that a call of each takes, by as many calls a round. As many rounds again warm up. */
+export const interleaveCalls = <const Name extends string>(
+  cases: { readonly [N in Name]: () => void },
+  { calls, rounds }: { readonly calls: number; readonly rounds: number }
+): Promise<{ readonly [N in Name]: Series }> =>
+  interleave(
+    // Keys of a record that has no others.
+    (Object.keys(cases) as Array<Name>).map((name) => ({
+      name,
+      unit: "ns" as const,
+      round: async () => {
+        const from = performance.now()
+        cases[name]()
+        return (performance.now() - from) * 1e6 / calls
+      }
+    })),
+    { rounds, warmUps: rounds }
+  )
+
 /** Which of the numbers of a sample. */
 export type Part = "value" | "p50" | "p99"
 
