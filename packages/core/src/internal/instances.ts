@@ -6,7 +6,8 @@ import * as Layer from "effect/Layer"
 import type * as Stream from "effect/Stream"
 import type { CommitId } from "../CommitId.ts"
 import { EventStore } from "../EventStore.ts"
-import type { ExecutionError } from "../ExecutionError.ts"
+import { Refused } from "../EventStoreError.ts"
+import { ExecutionError } from "../ExecutionError.ts"
 import * as Metadata from "../Metadata.ts"
 import { Upcaster } from "../Upcaster.ts"
 import * as definition from "./definition.ts"
@@ -34,7 +35,7 @@ export interface Running {
     readonly expected?: number | undefined
   }) => Effect.Effect<Executed, unknown>
   /** The instances, where they are in this process. */
-  readonly local: Local
+  readonly local: Local | undefined
 }
 
 /** The identity of the service: its type parameter, a name, is checked where a definition meets its layer. */
@@ -75,6 +76,23 @@ export const layer = (parts: Definition): Layer.Layer<Identifier, never, EventSt
       }
       return running
     })
+  )
+
+/** Instances that something else runs. */
+export const layerElsewhere = <E, R>(
+  parts: Definition,
+  running: Effect.Effect<Omit<Running, "definition" | "local">, E, R>
+): Layer.Layer<Identifier, E, R> =>
+  Layer.effect(
+    keyOf(parts.name),
+    Effect.map(running, ({ diff, execute, history, load }): Running => ({
+      definition: parts,
+      local: undefined,
+      execute,
+      load,
+      history,
+      diff
+    }))
   )
 
 /** Folds an instance of a definition that nothing runs. */
@@ -118,7 +136,18 @@ export const executeAll = Effect.fnUntraced(function*(
 ) {
   const requests: Array<Omit<Request, "stream">> = []
   for (const { aggregate, command, id } of commands) {
-    const { local } = yield* of(aggregate["~definition"])
+    const { definition: { name }, local } = yield* of(aggregate["~definition"])
+    if (local === undefined) {
+      return yield* new ExecutionError({
+        aggregate: name,
+        id,
+        reason: new Refused({
+          what: `one commit over several instances, ${name} among them`,
+          expected: "instances that are run in this process",
+          actual: "some that are run elsewhere"
+        })
+      })
+    }
     requests.push({ local, id, command })
   }
   const [first, ...others] = requests

@@ -145,9 +145,21 @@ export const envelopeOf = ({ id, metadata, occurredAt, stream, version }: Stored
 /** The keys of an event, each once. */
 export const keysOf = (keyed: Keyed | undefined, event: Tagged, stored: StoredEvent): ReadonlyArray<string> => {
   const keyOf = keyed?.[event._tag]
-  const keys = keyOf === undefined ? stored.stream.id : keyOf(event, envelopeOf(stored))
-  return typeof keys === "string" ? [keys] : Array.from(new Set(keys))
+  return keyOf === undefined ? [stored.stream.id] : each(keyOf(event, envelopeOf(stored)))
 }
+
+/** The same of an event that is not stored yet. */
+export const keysFor = (
+  keyed: Keyed | undefined,
+  event: Tagged,
+  envelope: ReturnType<typeof envelopeOf>
+): ReadonlyArray<string> => {
+  const keyOf = keyed?.[event._tag]
+  return keyOf === undefined ? [envelope.stream.id] : each(keyOf(event, envelope))
+}
+
+const each = (keys: string | ReadonlyArray<string>): ReadonlyArray<string> =>
+  typeof keys === "string" ? [keys] : Array.from(new Set(keys))
 
 /** Folds an event onto a row; `undefined` is no row. Pure. */
 export const foldRow = (

@@ -1,0 +1,84 @@
+/**
+ * Runs the instances of an aggregate: the service behind `Aggregate.execute`, open to layers that run them elsewhere.
+ *
+ * @since 0.1.0
+ */
+import type * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
+import type * as Stream from "effect/Stream"
+import type * as Aggregate from "./Aggregate.ts"
+import type { ExecutionError } from "./ExecutionError.ts"
+import * as instances from "./internal/instances.ts"
+import type { Definition } from "./internal/running.ts"
+import type { Difference } from "./Projection.ts"
+
+/**
+ * Instances of an aggregate at work, wherever they are.
+ *
+ * **Details**
+ *
+ * No method requires anything: what it needs was given when the service was made. Tenant and actor are those of the
+ * caller, who has them in `Metadata.Current`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Running<A extends Aggregate.Any> {
+  /** As `execute` of the aggregate: fails with a rejection of the command, or an `ExecutionError`. */
+  readonly execute: (
+    id: string,
+    command: Aggregate.CommandOf<A>,
+    options: Aggregate.ExecuteOptions
+  ) => Effect.Effect<
+    Aggregate.Executed<Aggregate.StateOf<A>, Aggregate.EventOf<A>>,
+    Aggregate.RejectionOf<A> | ExecutionError
+  >
+  /** As `load` of the aggregate. */
+  readonly load: (
+    id: string,
+    at?: Aggregate.At
+  ) => Effect.Effect<Aggregate.Loaded<Aggregate.StateOf<A>>, ExecutionError>
+  /** As `history` of the aggregate. */
+  readonly history: (
+    id: string
+  ) => Stream.Stream<Aggregate.Evolved<Aggregate.StateOf<A>, Aggregate.EventOf<A>>, ExecutionError>
+  /** As `diff` of the aggregate. */
+  readonly diff: (
+    id: string,
+    points: { readonly from: Aggregate.At; readonly to?: Aggregate.At | undefined }
+  ) => Effect.Effect<Difference<Aggregate.StateOf<A>>, ExecutionError>
+}
+
+const definitionOf = (aggregate: Aggregate.Any): Definition =>
+  // `decider` has made it, whatever its type has kept.
+  (aggregate as unknown as { readonly "~definition": Definition })["~definition"]
+
+/**
+ * The running instances of an aggregate, for tools that know it as data.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const of = <A extends Aggregate.Any>(
+  aggregate: A
+): Effect.Effect<Running<A>, never, Aggregate.Instances<A["tag"]>> =>
+  // The key is that of the definition, whose types those of the aggregate are.
+  instances.of(definitionOf(aggregate)) as never
+
+/**
+ * Provides the instances of an aggregate as something else runs them: a server that is asked over the network, a cache
+ * in front of another layer.
+ *
+ * **Gotchas**
+ *
+ * `Aggregate.executeAll` needs instances that are run in this process, against one store: it is `Refused` here.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = <A extends Aggregate.Any, E, R>(
+  aggregate: A,
+  running: Effect.Effect<Running<A>, E, R>
+): Layer.Layer<Aggregate.Instances<A["tag"]>, E, R> =>
+  // As above; the type parameters stop at the key.
+  instances.layerElsewhere(definitionOf(aggregate), running as never) as never

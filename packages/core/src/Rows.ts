@@ -1,0 +1,158 @@
+/**
+ * Reads the rows of a projection: the service behind `Projection.get`, open to layers that have them elsewhere, and the
+ * pure parts that rows are folded by.
+ *
+ * @since 0.1.0
+ */
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Option from "effect/Option"
+import type * as Stream from "effect/Stream"
+import * as projection from "./internal/projection.ts"
+import type { Tagged } from "./internal/running.ts"
+import type * as Projection from "./Projection.ts"
+import type { ProjectionError } from "./ProjectionError.ts"
+
+/**
+ * A query of rows, by names that are known at run time only.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Query {
+  readonly index?: string | undefined
+  readonly where?: { readonly [field: string]: unknown } | undefined
+  readonly from?: unknown
+  readonly to?: unknown
+}
+
+/**
+ * A page of the rows of a query.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PageQuery extends Query, Projection.Paging {}
+
+/**
+ * Questions about rows at one point.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface View<Row> {
+  readonly get: (key: string) => Effect.Effect<Option.Option<Row>, ProjectionError>
+  readonly getMany: (keys: Iterable<string>) => Effect.Effect<ReadonlyMap<string, Row>, ProjectionError>
+  readonly list: (query?: PageQuery) => Effect.Effect<Projection.Listed<Row>, ProjectionError>
+  readonly count: (query?: Query) => Effect.Effect<number, ProjectionError>
+}
+
+/**
+ * The rows of a projection, wherever they are.
+ *
+ * **Details**
+ *
+ * No method requires anything. The tenant is that of the caller, who has it in `Metadata.Current`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Reading<Row> {
+  readonly get: (key: string, options?: Projection.ReadOptions) => Effect.Effect<Option.Option<Row>, ProjectionError>
+  readonly getMany: (
+    keys: Iterable<string>,
+    options?: Projection.ReadOptions
+  ) => Effect.Effect<ReadonlyMap<string, Row>, ProjectionError>
+  readonly list: (
+    query?: PageQuery & Projection.ReadOptions
+  ) => Effect.Effect<Projection.Listed<Row>, ProjectionError>
+  readonly count: (query?: Query & Projection.ReadOptions) => Effect.Effect<number, ProjectionError>
+  readonly changes: (
+    of?: string | Query,
+    options?: { readonly after?: Projection.After | undefined }
+  ) => Stream.Stream<Projection.Change<Row>, ProjectionError>
+  readonly asOf: (at: Projection.At, options?: { readonly limit?: number | undefined }) => View<Row>
+  readonly history: (
+    key: string,
+    options?: { readonly limit?: number | undefined }
+  ) => Stream.Stream<Projection.Touch<Row, unknown>, ProjectionError>
+  readonly whenCaughtUp: (options?: {
+    readonly after?: Projection.After | undefined
+    readonly timeout?: Duration.Input | undefined
+  }) => Effect.Effect<void, ProjectionError>
+}
+
+/**
+ * Type of the rows of a projection.
+ *
+ * @category type-level
+ * @since 0.1.0
+ */
+export type RowOf<P extends Projection.Any> = P["row"]["Type"]
+
+/**
+ * The rows of a projection, for tools that know it as data.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const of = <P extends Projection.Any>(
+  self: P
+): Effect.Effect<Reading<RowOf<P>>, never, Projection.Rows<P["tag"]>> =>
+  // The key is that of the definition, whose types those of the projection are.
+  projection.of(self["~definition"]) as never
+
+/**
+ * Provides the rows of a projection from elsewhere: a server that is asked over the network, a cache in front of another
+ * layer.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = <P extends Projection.Any, E, R>(
+  self: P,
+  reading: Effect.Effect<Reading<RowOf<P>>, E, R>
+): Layer.Layer<Projection.Rows<P["tag"]>, E, R> => {
+  const definition = self["~definition"]
+  // As above; the type parameters stop at the key.
+  const made = Effect.map(reading, (reading) => ({ ...reading, definition }) as projection.Reading)
+  return Layer.effect(projection.keyOf(definition.name), made) as never
+}
+
+/**
+ * Fields of each index of a projection, in order.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const indexesOf = (self: Projection.Any): { readonly [index: string]: ReadonlyArray<string> } =>
+  self["~definition"].indexes
+
+/**
+ * The keys of the rows that an event goes to, each once. Pure.
+ *
+ * @category folding
+ * @since 0.1.0
+ */
+export const keysOf = (
+  self: Projection.Any,
+  event: Tagged,
+  envelope: Omit<Projection.Envelope, "key">
+): ReadonlyArray<string> => projection.keysFor(self["~definition"].key, event, envelope)
+
+/**
+ * A row after one more event; `undefined` is no row. Pure. An event that the projection does not read changes nothing.
+ *
+ * @category folding
+ * @since 0.1.0
+ */
+export const fold = <P extends Projection.Any>(
+  self: P,
+  row: RowOf<P> | undefined,
+  event: Tagged,
+  envelope: Projection.Envelope
+): RowOf<P> | undefined => {
+  const { initial, on } = self["~definition"]
+  return Object.hasOwn(on, event._tag) ? on[event._tag]!(row === undefined ? initial : row, event, envelope) : row
+}
