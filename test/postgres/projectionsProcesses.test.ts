@@ -119,6 +119,20 @@ const options: Projection.RunOptions = { pageSize: 3, lease: "1 second", poll: "
 
 const places = ["before", "within", "after", undefined] as const
 
+/** Two processes share the work; the first is frozen within a transaction of each projection. */
+const frozenWithin = Effect.fnUntraced(function*(url: string, random: (below: number) => number) {
+  yield* walk(random, 10)
+  const first = yield* start(url, { run: "projections", options, stop: { at: 4, when: "twice" } })
+  yield* hear(first, "stopped")
+  const second = yield* start(url, { run: "projections", options })
+  yield* hear(second, "opened")
+  yield* hear(second, "opened")
+  yield* first.send("go on")
+  yield* hear(first, "stopped")
+  yield* signal(first, "SIGSTOP")
+  return { first, second }
+})
+
 describe.skipIf(TestServer.skipped !== undefined)("projections in processes on a server", () => {
   test("that are killed in mid-batch, one after the other: every effect once, in the order of its key", (url) =>
     Effect.gen(function*() {
@@ -178,15 +192,7 @@ describe.skipIf(TestServer.skipped !== undefined)("projections in processes on a
     (url) =>
       Effect.gen(function*() {
         const random = randomOf(2)
-        yield* walk(random, 10)
-        const first = yield* start(url, { run: "projections", options, stop: { at: 4, when: "twice" } })
-        yield* hear(first, "stopped")
-        const second = yield* start(url, { run: "projections", options })
-        yield* hear(second, "opened")
-        yield* hear(second, "opened")
-        yield* first.send("go on")
-        yield* hear(first, "stopped")
-        yield* signal(first, "SIGSTOP")
+        const { first } = yield* frozenWithin(url, random)
         // The second has what it can have, and the leases of the first are over.
         const both = Effect.all([Projection.status(Chains), Projection.status(Journal)])
         yield* until(both, (found) => {
@@ -206,15 +212,7 @@ describe.skipIf(TestServer.skipped !== undefined)("projections in processes on a
     (url) =>
       Effect.gen(function*() {
         const random = randomOf(5)
-        yield* walk(random, 10)
-        const first = yield* start(url, { run: "projections", options, stop: { at: 4, when: "twice" } })
-        yield* hear(first, "stopped")
-        const second = yield* start(url, { run: "projections", options })
-        yield* hear(second, "opened")
-        yield* hear(second, "opened")
-        yield* first.send("go on")
-        yield* hear(first, "stopped")
-        yield* signal(first, "SIGSTOP")
+        const { first, second } = yield* frozenWithin(url, random)
         // The server gives a transaction 10 seconds to do something.
         yield* judge
         yield* first.send("go on")
