@@ -66,15 +66,15 @@ describe("decisions under way", () => {
   it.effect("keep the instance, and tell once what has become of them", () =>
     Effect.gen(function*() {
       const instance = make()
-      const first = instance.advance("one", 1, CommitId.generateUnsafe(), true)
-      const second = instance.advance("two", 2, CommitId.generateUnsafe(), true)
+      const first = instance.advance({ state: "one", version: 1 }, CommitId.generateUnsafe(), true)
+      const second = instance.advance({ state: "two", version: 2 }, CommitId.generateUnsafe(), true)
       assert.isFalse(instance.idle)
       const settled = yield* Effect.forkChild(first.settled, { startImmediately: true })
       instance.settle(first, "never")
       yield* Fiber.join(settled)
       yield* first.settled
       // What was decided since on a state that was read is not that chain any more.
-      const third = instance.advance("three", 1, CommitId.generateUnsafe(), true)
+      const third = instance.advance({ state: "three", version: 1 }, CommitId.generateUnsafe(), true)
       instance.settle(second, "never")
       assert.strictEqual(instance.tip?.state, "three")
       instance.settle(third, "stored")

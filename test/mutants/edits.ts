@@ -54,8 +54,7 @@ const meaning: ReadonlyArray<Edit> = [
   ...within(
     "core/src/internal/instance.ts",
     ["queueMicrotask(next)", "next()"],
-    ["this.waiting.shift()", "this.waiting.pop()"],
-    ["this.listeners.splice(0)", "this.listeners"]
+    ["this.waiting.shift()", "this.waiting.pop()"]
   ),
   ...within("core/src/internal/outcome.ts", ["now: first.occurredAt", "now: receipt.recordedAt"], [
     "actor: first.metadata.actor",

@@ -5,7 +5,7 @@ import type * as Commit from "../Commit.ts"
 import type { CommitId } from "../CommitId.ts"
 import * as Event from "../Event.ts"
 import { Conflict, Refused } from "../EventStoreError.ts"
-import type { Instance, Tip } from "./instance.ts"
+import type { Instance, Loaded, Tip } from "./instance.ts"
 import type { Local, Tagged } from "./running.ts"
 
 /** A command and the instance that it is for. */
@@ -14,6 +14,13 @@ export interface Target {
   readonly id: string
   readonly instance: Instance
   readonly command: Tagged
+}
+
+/** Commands that are decided as one, and what they are decided on. */
+export interface Case {
+  readonly targets: Arr.NonEmptyReadonlyArray<Target>
+  /** Those of the targets, each once. */
+  readonly instances: ReadonlyArray<Instance>
 }
 
 /** What one command has come to, the receipt apart. */
@@ -25,7 +32,13 @@ export interface Decided {
 
 /** What several commands have come to. */
 export type Plan =
-  | { readonly _tag: "Commit"; readonly decided: ReadonlyArray<Decided>; readonly commit: Commit.Commit }
+  | {
+    readonly _tag: "Commit"
+    readonly decided: ReadonlyArray<Decided>
+    readonly commit: Commit.Commit
+    /** What it makes of each instance; `undefined` of one that it does not write. */
+    readonly made: ReadonlyArray<Loaded | undefined>
+  }
   | { readonly _tag: "Nothing"; readonly decided: ReadonlyArray<Decided> }
   | { readonly _tag: "Rejected"; readonly rejection: unknown }
   /** The caller had seen another version. */
@@ -48,6 +61,7 @@ const expectedOf = ({ pending, version }: Tip): Commit.Expected =>
 interface Standing {
   state: unknown
   version: number
+  written: boolean
 }
 
 /** An event as it will be stored, and as it will be read back: what rests on it rests on the latter. */
@@ -56,13 +70,14 @@ interface Encoded {
   readonly event: Tagged
 }
 
+const whatOf = ({ instance }: Target, event: Tagged): string => `event ${event._tag} of ${instance.key}`
+
 const encode = (target: Target, event: Tagged, now: DateTime.Utc): Encoded | Refused => {
   const { definition, tags, upcaster } = target.local
-  const what = `event ${event._tag} of ${target.instance.key}`
   const known = tags.get(event._tag)
   if (known === undefined) {
     const expected = `an event of ${definition.name}: ${[...tags.keys()].join(", ")}`
-    return new Refused({ what, expected, actual: String(event._tag) })
+    return new Refused({ what: whatOf(target, event), expected, actual: String(event._tag) })
   }
   const written = upcaster.write(definition.name, known, event)
   if (Result.isFailure(written)) {
@@ -74,7 +89,7 @@ const encode = (target: Target, event: Tagged, now: DateTime.Utc): Encoded | Ref
   const decoded = Event.decode(known, written.success)
   if (Result.isFailure(decoded)) {
     const actual = `a payload that does not: ${String(decoded.failure.cause)}`
-    return new Refused({ what, expected: "a payload that can be read back", actual })
+    return new Refused({ what: whatOf(target, event), expected: "a payload that can be read back", actual })
   }
   return { stored: { type, revision, payload, occurredAt: now }, event: decoded.success }
 }
@@ -84,22 +99,21 @@ const moved = (target: Target, expected: number, actual: number): Plan => ({
   conflict: new Conflict({ stream: target.instance.stream, expected, actual })
 })
 
-/** Decides commands in their order, each on what those before it have left. Pure. */
+/** Decides commands in their order, each on what those before it have left. `tips` are those of the instances. Pure. */
 export const plan = (
-  targets: Arr.NonEmptyReadonlyArray<Target>,
-  tips: ReadonlyMap<Instance, Tip>,
+  { instances, targets }: Case,
+  tips: ReadonlyArray<Tip>,
   circumstances: Circumstances
 ): Plan => {
   const { actor, commitId, expected, now } = circumstances
-  const standing = new Map<Instance, Standing>()
+  const standing = tips.map(({ state, version }): Standing => ({ state, version, written: false }))
   const decided: Array<Decided> = []
   const writes: Array<Commit.Write> = []
-  const written = new Set<Instance>()
   for (const target of targets) {
     const { command, instance, local: { definition } } = target
-    const tip = tips.get(instance)!
-    const here = standing.get(instance) ?? { state: tip.state, version: tip.version }
-    standing.set(instance, here)
+    const place = instances.indexOf(instance)
+    const tip = tips[place]!
+    const here = standing[place]!
     if (expected !== undefined && expected !== tip.version) return moved(target, expected, tip.version)
     const decision = definition.decide[command._tag]!(command, here.state, { now, actor, commitId })
     if (Result.isFailure(decision)) return { _tag: "Rejected", rejection: decision.failure }
@@ -114,24 +128,18 @@ export const plan = (
       here.state = definition.evolve[event._tag]!(here.state, event)
     }
     if (Arr.isReadonlyArrayNonEmpty(events)) {
-      writes.push({
-        stream: instance.stream,
-        expected: written.has(instance) ? here.version : expectedOf(tip),
-        events
-      })
-      written.add(instance)
+      writes.push({ stream: instance.stream, expected: here.written ? here.version : expectedOf(tip), events })
+      here.written = true
       here.version += events.length
     }
     decided.push({ version: here.version, events: happened, state: here.state })
   }
   if (!Arr.isReadonlyArrayNonEmpty(writes)) return { _tag: "Nothing", decided }
-  // What was decided on the state of an instance that is not written rests on it all the same.
-  const checks = Array.from(tips).filter(([instance]) => !written.has(instance)).map((
-    [{ stream }, tip]
-  ): Commit.Check => ({
-    _tag: "Stream",
-    stream,
-    expected: expectedOf(tip)
-  }))
-  return { _tag: "Commit", decided, commit: { id: commitId, writes, checks } }
+  const checks: Array<Commit.Check> = []
+  const made = standing.map(({ state, version, written }, place) => {
+    if (written) return { state, version }
+    // What was decided on the state of an instance that is not written rests on it all the same.
+    checks.push({ _tag: "Stream", stream: instances[place]!.stream, expected: expectedOf(tips[place]!) })
+  })
+  return { _tag: "Commit", decided, commit: { id: commitId, writes, checks }, made }
 }

@@ -2,12 +2,13 @@ import type * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type * as CommitId from "../CommitId.ts"
 import { EventStoreError, type Refused, Unavailable } from "../EventStoreError.ts"
 import { ExecutionError } from "../ExecutionError.ts"
 import * as Limits from "../Limits.ts"
-import type { Metadata } from "../Metadata.ts"
+import * as Metadata from "../Metadata.ts"
 import * as StreamName from "../StreamName.ts"
 import * as check from "./check.ts"
 import { type Executed, outcomeOf, unlessStored } from "./outcome.ts"
@@ -118,28 +119,45 @@ const refusalOf = ({ command, local, stream }: Request): Refused | undefined => 
   return check.stream(stream)
 }
 
-/** Executes commands as one commit. Fails with a rejection of one of them, or an `ExecutionError`. */
-export const execute = Effect.fnUntraced(function*(
+/** What a caller can say of an execution. */
+export interface Options {
+  readonly commitId?: CommitId.CommitId | undefined
+  readonly expected?: number | undefined
+}
+
+/** What can be known of commands before anything is done for them. */
+const workOf = (
   requests: Arr.NonEmptyReadonlyArray<Request>,
-  metadata: Metadata,
-  options: { readonly commitId?: CommitId.CommitId | undefined; readonly expected?: number | undefined }
-) {
+  { commitId, expected }: Options,
+  fiber: Fiber.Fiber<unknown, unknown>
+): Effect.Effect<Work> => {
+  const metadata = fiber.getRef(Metadata.Current)
+  const eventMetadata = eventMetadataOf(metadata, span.current(fiber), requests)
+  if (commitId === undefined) return Effect.succeed({ requests, given: undefined, metadata, eventMetadata, expected })
+  return Effect.map(fingerprintOf(requests), (fingerprint) => ({
+    requests,
+    given: { commitId, fingerprint },
+    metadata,
+    eventMetadata,
+    expected
+  }))
+}
+
+/** Executes commands as one commit. Fails with a rejection of one of them, or an `ExecutionError`. */
+export const execute = (
+  requests: Arr.NonEmptyReadonlyArray<Request>,
+  options: Options,
+  fiber: Fiber.Fiber<unknown, unknown>
+): Effect.Effect<ReadonlyArray<Executed>, unknown> => {
   for (const request of requests) {
     const refused = refusalOf(request)
     if (refused === undefined) continue
     const error = new EventStoreError({ operation: "append", reason: refused })
-    return yield* failed(request.local.definition.name, request.id)(error)
+    return Effect.fail(failed(request.local.definition.name, request.id)(error))
   }
-  const { commitId, expected } = options
-  const work: Work = {
-    requests,
-    given: commitId === undefined ? undefined : { commitId, fingerprint: yield* fingerprintOf(requests) },
-    metadata,
-    eventMetadata: eventMetadataOf(metadata, yield* span.current, requests),
-    expected
-  }
-  return yield* Effect.mapError(
-    recover(work, attempt(work, yield* Attempts)),
-    (error) => error instanceof Rejection ? error.rejection : toExecutionError(work, error)
-  )
-})
+  return Effect.flatMap(workOf(requests, options, fiber), (work) =>
+    Effect.mapError(
+      recover(work, attempt(work, fiber.getRef(Attempts))),
+      (error) => error instanceof Rejection ? error.rejection : toExecutionError(work, error)
+    ))
+}

@@ -30,7 +30,7 @@ export class Pending {
   readonly made: Loaded
   /** Undefined until the store has answered. */
   outcome: Outcome | undefined
-  private readonly listeners: Array<() => void> = []
+  private listeners: Array<() => void> | undefined
 
   constructor(commitId: CommitId, chainable: boolean, epoch: number, made: Loaded) {
     this.commitId = commitId
@@ -40,14 +40,16 @@ export class Pending {
   }
 
   /** Waits for the answer. The store bounds the wait. */
-  readonly settled: Effect.Effect<void> = Effect.callback((resume) => {
-    if (this.outcome !== undefined) return resume(Effect.void)
-    this.listeners.push(() => resume(Effect.void))
-  })
+  get settled(): Effect.Effect<void> {
+    return Effect.callback((resume) => {
+      if (this.outcome !== undefined) return resume(Effect.void)
+      ;(this.listeners ??= []).push(() => resume(Effect.void))
+    })
+  }
 
   settle(outcome: Outcome): void {
     this.outcome = outcome
-    for (const listener of this.listeners.splice(0)) listener()
+    this.listeners?.forEach((listener) => listener())
   }
 }
 
@@ -83,14 +85,20 @@ export class Instance {
     this.stream = stream
   }
 
+  /** Takes the turn, if nobody has it. */
+  take(): boolean {
+    if (this.taken) return false
+    this.taken = true
+    return true
+  }
+
   /**
    * Waits for the turn, behind those who came before. `onTaken` is called in the moment it is given: whatever
    * interrupts the fiber after that, it is known that the turn has to be released.
    */
   acquire(onTaken: () => void): Effect.Effect<void, Unavailable> {
     return Effect.callback((resume) => {
-      if (!this.taken) {
-        this.taken = true
+      if (this.take()) {
         onTaken()
         return resume(Effect.void)
       }
@@ -126,9 +134,9 @@ export class Instance {
   }
 
   /** A commit of this instance is on its way; until the store has answered, what it makes is handed on. */
-  advance(state: unknown, version: number, commitId: CommitId, chainable: boolean): Pending {
-    const pending = new Pending(commitId, chainable, this.epoch, { state, version })
-    this.tip = { state, version, pending }
+  advance(made: Loaded, commitId: CommitId, chainable: boolean): Pending {
+    const pending = new Pending(commitId, chainable, this.epoch, made)
+    this.tip = { state: made.state, version: made.version, pending }
     this.inFlight++
     return pending
   }

@@ -11,7 +11,7 @@ import { ExecutionError } from "../ExecutionError.ts"
 import * as Metadata from "../Metadata.ts"
 import { Upcaster } from "../Upcaster.ts"
 import * as definition from "./definition.ts"
-import { execute } from "./execute.ts"
+import { execute, type Options } from "./execute.ts"
 import { diff, type Evolved, history } from "./history.ts"
 import type { Loaded } from "./instance.ts"
 import type { Executed } from "./outcome.ts"
@@ -30,10 +30,7 @@ export interface Running {
     { readonly before: unknown; readonly after: unknown; readonly patch: JsonPatch.JsonPatch },
     ExecutionError
   >
-  readonly execute: (id: string, command: Tagged, options: {
-    readonly commitId?: CommitId | undefined
-    readonly expected?: number | undefined
-  }) => Effect.Effect<Executed, unknown>
+  readonly execute: (id: string, command: Tagged, options: Options) => Effect.Effect<Executed, unknown>
   /** The instances, where they are in this process. */
   readonly local: Local | undefined
 }
@@ -48,12 +45,12 @@ const keyOf = (name: string) => Context.Service<Identifier, Running>(`@varve/cor
 /** The running instances of a definition. Two definitions of one name are a defect: one would run as the other. */
 export const of = (wanted: Definition): Effect.Effect<Running, never, Identifier> => {
   const key = keyOf(wanted.name)
-  return Effect.flatMap(key, (running) =>
-    running.definition === wanted
-      ? Effect.succeed(running)
-      : Effect.die(definition.defect(
-        `Two aggregates are called ${wanted.name}: the layer runs another definition than the one that was called`
-      )))
+  return Effect.map(key, (running) => {
+    if (running.definition === wanted) return running
+    throw definition.defect(
+      `Two aggregates are called ${wanted.name}: the layer runs another definition than the one that was called`
+    )
+  })
 }
 
 /** Runs the instances of a definition in this process. */
@@ -106,21 +103,17 @@ export const loadAlone = (
   })
 
 /** Names the streams, which are those of the tenant that the program runs for. */
-const run = (requests: Arr.NonEmptyReadonlyArray<Omit<Request, "stream">>, options: {
-  readonly commitId?: CommitId | undefined
-  readonly expected?: number | undefined
-}) =>
-  Effect.flatMap(Metadata.Current, (metadata) =>
-    execute(
-      Arr.map(requests, ({ command, id, local }) => ({
-        local,
-        id,
-        command,
-        stream: local.stream(metadata.tenant, id)
-      })),
-      metadata,
-      options
-    ))
+const run = (requests: Arr.NonEmptyReadonlyArray<Omit<Request, "stream">>, options: Options) =>
+  Effect.withFiber((fiber) => {
+    const { tenant } = fiber.getRef(Metadata.Current)
+    const named = Arr.map(requests, ({ command, id, local }) => ({
+      local,
+      id,
+      command,
+      stream: local.stream(tenant, id)
+    }))
+    return execute(named, options, fiber)
+  })
 
 /** A command addressed to an instance, as `Aggregate.to` makes it. */
 export interface Addressed {

@@ -51,15 +51,17 @@ const isOurs = Effect.fnUntraced(function*(work: Work, receipt: Receipt) {
   const [first] = events
   if (first === undefined || first.metadata.fingerprint !== undefined) return false
   const targets: Array<Target> = []
-  const tips = new Map<Instance, Tip>()
+  const instances: Array<Instance> = []
+  const tips: Array<Tip> = []
   const then = events.values()
   for (const { command, id, local, stream } of work.requests) {
     const key = StreamName.format(stream)
-    const instance = targets.find((target) => target.instance.key === key)?.instance ?? new Instance(key, stream)
+    const instance = instances.find((instance) => instance.key === key) ?? new Instance(key, stream)
     targets.push({ local: { ...local, upcaster: writingAs(local, then) }, id, command, instance })
     const counts = ({ position }: { readonly position: number }) => position < receipt.first
-    if (!tips.has(instance)) {
-      tips.set(instance, { ...(yield* foldStream(local, stream, { counts, prefix: true })), pending: undefined })
+    if (!instances.includes(instance)) {
+      instances.push(instance)
+      tips.push({ ...(yield* foldStream(local, stream, { counts, prefix: true })), pending: undefined })
     }
   }
   const circumstances = {
@@ -69,7 +71,9 @@ const isOurs = Effect.fnUntraced(function*(work: Work, receipt: Receipt) {
     expected: undefined
   }
   // A work has a request, so there is a target.
-  const made = yield* Effect.sync(() => plan([targets[0]!, ...targets.slice(1)], tips, circumstances))
+  const made = yield* Effect.sync(() =>
+    plan({ targets: [targets[0]!, ...targets.slice(1)], instances }, tips, circumstances)
+  )
   if (made._tag !== "Commit") return false
   const decided = made.commit.writes.flatMap(({ events, stream }) => events.map(({ payload }) => ({ stream, payload })))
   return decided.length === events.length && decided.every(({ payload, stream }, i) => {

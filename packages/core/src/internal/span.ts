@@ -1,5 +1,6 @@
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
+import type * as Fiber from "effect/Fiber"
 import * as Tracer from "effect/Tracer"
 
 /** A span when a tracer is installed. Without one a span costs as much as the work it would describe. */
@@ -12,14 +13,11 @@ export const span =
         tracer === Tracer.nativeTracer ? self : Effect.withSpan(self, name, { attributes, captureStackTrace: false })
     )
 
-/** Ids of the span that the program is in, when a tracer is installed. */
-export const current: Effect.Effect<{ readonly traceId: string; readonly spanId: string } | undefined> = Effect.flatMap(
-  Tracer.Tracer,
-  (tracer) =>
-    tracer === Tracer.nativeTracer
-      ? Effect.undefined
-      : Effect.map(
-        Effect.serviceOption(Tracer.ParentSpan),
-        Option.match({ onNone: () => undefined, onSome: ({ spanId, traceId }) => ({ traceId, spanId }) })
-      )
-)
+/** Ids of the span that a fiber is in, when a tracer is installed. */
+export const current = (
+  fiber: Fiber.Fiber<unknown, unknown>
+): { readonly traceId: string; readonly spanId: string } | undefined => {
+  if (fiber.getRef(Tracer.Tracer) === Tracer.nativeTracer) return undefined
+  const span = Context.getOrUndefined(fiber.context as Context.Context<Tracer.ParentSpan>, Tracer.ParentSpan)
+  return span && { traceId: span.traceId, spanId: span.spanId }
+}

@@ -1,23 +1,24 @@
 import * as Arr from "effect/Array"
+import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Result from "effect/Result"
 import type { Commit, Receipt } from "../Commit.ts"
 import * as CommitId from "../CommitId.ts"
 import { EventStoreError, OutcomeUnknown } from "../EventStoreError.ts"
 import * as Limits from "../Limits.ts"
 import * as StreamName from "../StreamName.ts"
-import { type Decided, type Plan, plan, type Target } from "./decide.ts"
+import { type Case, type Decided, type Plan, plan, type Target } from "./decide.ts"
 import { Instance, type Outcome, type Pending, type Tip } from "./instance.ts"
 import { foldStream, foldToEnd, forget, instanceOf } from "./running.ts"
 import { type Failure, Located, pause, type Request, store, type Work } from "./work.ts"
 
 /** A work that is at, or waits for, its turn. */
-interface Seated {
+interface Seated extends Case {
   readonly work: Work
   /** The one given, or one of this turn alone: then the id names the decision. */
   readonly commitId: CommitId.CommitId
-  readonly targets: Arr.NonEmptyReadonlyArray<Target>
   /** Distinct, in one order for everybody: two works that share instances cannot wait for each other. */
   readonly instances: ReadonlyArray<Instance>
   /** It is in a transaction of the program. */
@@ -66,35 +67,75 @@ const releaseAll = ({ instances, targets }: Seated, taken: ReadonlyArray<Instanc
   for (const { instance, local } of targets) forget(local, instance)
 }
 
-/** Takes the turn of every instance. What is taken is in `taken`, also when it ends on the way. */
-const acquire = Effect.fnUntraced(function*({ instances }: Seated, taken: Array<Instance>) {
-  for (const instance of instances) {
-    yield* Effect.mapError(
-      instance.acquire(() => taken.push(instance)),
-      (reason) => new EventStoreError({ operation: "append", reason })
-    )
-    const pending = instance.tip?.pending
-    if (pending === undefined || pending.outcome !== undefined) continue
-    // The bound is on what is lost when the first of a chain falls.
-    if (!pending.chainable || instance.inFlight >= Limits.decisionsInFlight) yield* pending.settled
+/** What has to be answered before another decision can rest on it. The bound is on what is lost when the first of a chain falls. */
+const unanswered = (instance: Instance): Effect.Effect<void> | undefined => {
+  const pending = instance.tip?.pending
+  if (pending === undefined || pending.outcome !== undefined) return undefined
+  return !pending.chainable || instance.inFlight >= Limits.decisionsInFlight ? pending.settled : undefined
+}
+
+/** Takes the turn of one instance. Gives what is to be waited for, if anything. */
+const acquireOne = (
+  instance: Instance,
+  taken: Array<Instance>
+): Effect.Effect<void, EventStoreError> | undefined => {
+  const onTaken = () => taken.push(instance)
+  if (instance.take()) {
+    onTaken()
+    return unanswered(instance)
   }
-})
+  return instance.acquire(onTaken).pipe(
+    Effect.mapError((reason) => new EventStoreError({ operation: "append", reason })),
+    Effect.andThen(Effect.suspend(() => unanswered(instance) ?? Effect.void))
+  )
+}
+
+/** Takes the turn of every instance behind some. What is taken is in `taken`, also when it ends on the way. */
+const acquire = (
+  seated: Seated,
+  taken: Array<Instance>,
+  behind = 0
+): Effect.Effect<void, EventStoreError> => {
+  for (let i = behind; i < seated.instances.length; i++) {
+    const wait = acquireOne(seated.instances[i]!, taken)
+    if (wait !== undefined) return Effect.flatMap(wait, () => acquire(seated, taken, i + 1))
+  }
+  return Effect.void
+}
 
 /** The state an instance has in the store now, at the least all that it had when this was asked for. */
-const fresh = Effect.fnUntraced(function*({ enlisted, targets }: Seated, instance: Instance, tip?: Tip) {
-  if (tip?.pending !== undefined) yield* tip.pending.settled
+const fresh = ({ enlisted, targets }: Seated, instance: Instance, tip?: Tip): Effect.Effect<Tip, Located> => {
   // The instances are those of the targets.
   const { id, local } = targets.find((target) => target.instance === instance)!
-  const { state, version } = yield* Effect.mapError(
+  const read = Effect.suspend(() =>
     // Where the decision has fallen, what it rested on is still known.
-    enlisted ? foldStream(local, instance.stream) : foldToEnd(local, instance.stream, instance.known),
-    (error) => new Located(error, local, id)
+    enlisted ? foldStream(local, instance.stream) : foldToEnd(local, instance.stream, instance.known)
   )
-  const made: Tip = { state, version, pending: undefined }
-  instance.know(made)
-  instance.tip = made
-  return made
-})
+  const made = Effect.mapBoth(read, {
+    onFailure: (error) => new Located(error, local, id),
+    onSuccess: ({ state, version }) => {
+      const made: Tip = { state, version, pending: undefined }
+      instance.know(made)
+      instance.tip = made
+      return made
+    }
+  })
+  return tip?.pending === undefined ? made : Effect.andThen(tip.pending.settled, made)
+}
+
+/** What was decided, and on what. */
+interface Prepared {
+  readonly made: Plan
+  readonly tips: ReadonlyArray<Tip>
+}
+
+let latest = DateTime.makeUnsafe(0)
+
+/** A time. The same object for those who decide within the same millisecond, which are many. */
+const timeAt = (millis: number): DateTime.Utc => {
+  if (latest.epochMilliseconds !== millis) latest = DateTime.makeUnsafe(millis)
+  return latest
+}
 
 /**
  * Decides, with the turn of every instance taken.
@@ -102,65 +143,83 @@ const fresh = Effect.fnUntraced(function*({ enlisted, targets }: Seated, instanc
  * Events decided on a state that was handed on are safe: the store checks what they rest on. Whatever else comes of a
  * decision is checked by nobody, and the state may be older than the command. So it stands only on a state read since.
  */
-const prepare = Effect.fnUntraced(function*(seated: Seated) {
-  const { commitId, instances, targets, work: { expected, metadata } } = seated
-  const now = metadata.occurredAt ?? (yield* DateTime.now)
-  const circumstances = { commitId, expected, actor: metadata.actor, now }
-  const tips = new Map<Instance, Tip>()
-  let handedOn = false
-  for (const instance of instances) {
-    if (instance.tip !== undefined) handedOn = true
-    tips.set(instance, instance.tip ?? (yield* fresh(seated, instance)))
-  }
-  if (handedOn) {
-    const first = yield* Effect.exit(Effect.sync(() => plan(targets, tips, circumstances)))
-    if (Exit.isSuccess(first) && first.value._tag === "Commit") return { made: first.value, tips }
-    for (const instance of instances) tips.set(instance, yield* fresh(seated, instance, tips.get(instance)))
-  }
-  return { made: plan(targets, tips, circumstances), tips }
-})
+const prepare = (seated: Seated): Effect.Effect<Prepared, Located> =>
+  Clock.clockWith((clock) => {
+    const { commitId, instances, work: { expected, metadata } } = seated
+    const now = metadata.occurredAt ?? timeAt(clock.currentTimeMillisUnsafe())
+    const circumstances = { commitId, expected, actor: metadata.actor, now }
+    const decide = (tips: ReadonlyArray<Tip>): Prepared => ({ made: plan(seated, tips, circumstances), tips })
+    const known = instances.map(({ tip }) => tip)
+    if (known.every((tip) => tip === undefined)) {
+      return Effect.map(Effect.forEach(instances, (instance) => fresh(seated, instance)), decide)
+    }
+    const handedOn = known.every((tip) => tip !== undefined)
+      ? Effect.succeed(known)
+      : Effect.forEach(instances, (instance) => instance.tip ? Effect.succeed(instance.tip) : fresh(seated, instance))
+    return Effect.flatMap(handedOn, (tips) => {
+      const first = Result.try(() => decide(tips))
+      return Result.isSuccess(first) && first.success.made._tag === "Commit"
+        ? Effect.succeed(first.success)
+        : Effect.map(Effect.forEach(instances, (instance, i) => fresh(seated, instance, tips[i])), decide)
+    })
+  })
 
 /** The decisions that this one rests on and that the store had not answered when it was taken. */
-const basesOf = (tips: ReadonlyMap<Instance, Tip>): ReadonlyArray<Pending> =>
-  Array.from(tips.values(), ({ pending }) => pending).filter((pending) => pending !== undefined)
+const basesOf = (tips: ReadonlyArray<Tip>): ReadonlyArray<Pending> => {
+  const bases: Array<Pending> = []
+  for (const { pending } of tips) if (pending !== undefined) bases.push(pending)
+  return bases
+}
 
 const isStored = ({ outcome }: Pending): boolean => outcome === "stored"
 
+/** A commit on its way to the store, and the decisions that it rests on. */
+interface Sending {
+  readonly seated: Seated
+  readonly commit: Commit
+  readonly bases: ReadonlyArray<Pending>
+}
+
+const append = ({ commit, seated }: Sending) => store(seated.work).append(commit)
+
+const stored = (receipt: Receipt): Sent => ({ _tag: "Stored", receipt })
+
+const conflict = ({ bases }: Sending, error: EventStoreError): Sent =>
+  bases.every(isStored) ? { _tag: "Conflict", error } : { _tag: "Fallen" }
+
+const unknown = ({ seated: { commitId } }: Sending) =>
+  Effect.fail(new EventStoreError({ operation: "append", reason: new OutcomeUnknown({ commitId }) }))
+
 /**
- * Sends a commit until its outcome is known, a bounded number of times: under its id it is stored once at the most.
- *
  * Once an acknowledgement is lost, the only answers that count are that it is stored, or a conflict that cannot pass:
  * a version that was read is never seen again once it is behind, but a commit that this one rests on may still arrive.
  */
-const send = (seated: Seated, commit: Commit, bases: ReadonlyArray<Pending>): Effect.Effect<Sent, EventStoreError> => {
-  const append = Effect.suspend(() => store(seated.work).append(commit))
-  const stored = (receipt: Receipt): Sent => ({ _tag: "Stored", receipt })
-  const conflict = (error: EventStoreError): Sent =>
-    bases.every(isStored) ? { _tag: "Conflict", error } : { _tag: "Fallen" }
-  const unknown = Effect.suspend(() =>
-    Effect.fail(new EventStoreError({ operation: "append", reason: new OutcomeUnknown({ commitId: seated.commitId }) }))
-  )
-  const again = (round: number): Effect.Effect<Sent, EventStoreError> =>
-    Effect.gen(function*() {
-      yield* pause(round)
-      for (const base of bases) yield* base.settled
-      if (bases.some(({ outcome }) => outcome === "never")) return { _tag: "Fallen" } as const
-      return yield* Effect.matchEffect(append, {
-        onSuccess: (receipt) => Effect.succeed(stored(receipt)),
-        onFailure: (error) => {
-          if (error.reason._tag !== "Conflict") return round < Limits.resends ? again(round + 1) : unknown
-          return bases.every(isStored) ? Effect.succeed(conflict(error)) : unknown
+const sendAgain = (sending: Sending, round: number): Effect.Effect<Sent, EventStoreError> =>
+  Effect.gen(function*() {
+    const { bases } = sending
+    yield* pause(round)
+    for (const base of bases) yield* base.settled
+    if (bases.some(({ outcome }) => outcome === "never")) return { _tag: "Fallen" } as const
+    return yield* Effect.matchEffect(append(sending), {
+      onSuccess: (receipt) => Effect.succeed(stored(receipt)),
+      onFailure: (error) => {
+        if (error.reason._tag !== "Conflict") {
+          return round < Limits.resends ? sendAgain(sending, round + 1) : unknown(sending)
         }
-      })
+        return bases.every(isStored) ? Effect.succeed(conflict(sending, error)) : unknown(sending)
+      }
     })
-  return Effect.matchEffect(append, {
+  })
+
+/** Sends a commit until its outcome is known, a bounded number of times: under its id it is stored once at the most. */
+const send = (sending: Sending): Effect.Effect<Sent, EventStoreError> =>
+  Effect.matchEffect(append(sending), {
     onSuccess: (receipt) => Effect.succeed(stored(receipt)),
     onFailure: (error) => {
-      if (error.reason._tag === "Conflict") return Effect.succeed(conflict(error))
-      return error.reason._tag === "OutcomeUnknown" ? again(1) : Effect.fail(error)
+      if (error.reason._tag === "Conflict") return Effect.succeed(conflict(sending, error))
+      return error.reason._tag === "OutcomeUnknown" ? sendAgain(sending, 1) : Effect.fail(error)
     }
   })
-}
 
 /** What is known of a decision when its commit has come to an end. */
 const outcomeOf = ({ work }: Seated, exit: Exit.Exit<Sent, EventStoreError>): Outcome => {
@@ -176,65 +235,53 @@ const outcomeOf = ({ work }: Seated, exit: Exit.Exit<Sent, EventStoreError>): Ou
     : "unknown"
 }
 
-/** Hands on the states that the commit will have made. */
-const advance = (
-  { commitId, targets, work }: Seated,
-  decided: ReadonlyArray<Decided>
-): ReadonlyMap<Instance, Pending> => {
-  const last = new Map<Instance, Decided>()
-  const written = new Set<Instance>()
-  targets.forEach(({ instance }, i) => {
-    last.set(instance, decided[i]!)
-    if (decided[i]!.events.length > 0) written.add(instance)
-  })
-  const pendings = new Map<Instance, Pending>()
-  for (const instance of written) {
-    const { state, version } = last.get(instance)!
-    pendings.set(instance, instance.advance(state, version, commitId, work.given === undefined))
-  }
-  return pendings
-}
-
 /** What the answer of the store says of the instances, beside what has become of the decision. */
 const learn = (
-  { enlisted, targets }: Seated,
-  tips: ReadonlyMap<Instance, Tip>,
-  pendings: ReadonlyMap<Instance, Pending>,
+  { enlisted, instances, targets }: Seated,
+  tips: ReadonlyArray<Tip>,
+  pendings: ReadonlyArray<Pending | undefined>,
   exit: Exit.Exit<Sent, EventStoreError>
 ): void => {
   if (enlisted || Exit.isFailure(exit)) return
   if (exit.value._tag === "Conflict" && exit.value.error.reason._tag === "Conflict") {
     const { actual, stream } = exit.value.error.reason
     const key = StreamName.format(stream)
-    for (const { instance } of targets) if (instance.key === key) instance.doubt(actual)
+    for (const instance of instances) if (instance.key === key) instance.doubt(actual)
   }
   for (const { instance, local: { snapshots } } of targets) {
-    const pending = pendings.get(instance)
-    if (pending?.outcome === "stored") {
-      snapshots?.committed(instance.stream, tips.get(instance)!.version, pending.made)
-    }
+    if (snapshots === undefined) continue
+    const place = instances.indexOf(instance)
+    const pending = pendings[place]
+    if (pending?.outcome === "stored") snapshots.committed(instance.stream, tips[place]!.version, pending.made)
   }
 }
 
 /** Hands the commit to the store; the turn ends there, before the store has answered. */
 const commit = (
   seated: Seated,
-  { commit, decided }: Extract<Plan, { readonly _tag: "Commit" }>,
-  tips: ReadonlyMap<Instance, Tip>,
+  { commit, decided, made }: Extract<Plan, { readonly _tag: "Commit" }>,
+  tips: ReadonlyArray<Tip>,
   restore: <A, E>(self: Effect.Effect<A, E>) => Effect.Effect<A, E>
 ): Effect.Effect<Turn, EventStoreError> => {
-  const { instances, targets, work } = seated
+  const { commitId, instances, targets, work } = seated
   const bases = basesOf(tips)
-  const pendings = advance(seated, decided)
+  // Hands on the states that the commit will have made.
+  const pendings = instances.map((instance, i) =>
+    made[i] && instance.advance(made[i], commitId, work.given === undefined)
+  )
   releaseAll(seated, instances)
   const sent = Effect.suspend(() =>
-    send(seated, { ...commit, metadata: work.eventMetadata, fingerprint: work.given?.fingerprint }, bases)
+    send({
+      seated,
+      commit: { ...commit, metadata: work.eventMetadata, fingerprint: work.given?.fingerprint },
+      bases
+    })
   )
   return restore(sent).pipe(
     Effect.onExit((exit) =>
       Effect.sync(() => {
         const outcome = outcomeOf(seated, exit)
-        for (const [instance, pending] of pendings) instance.settle(pending, outcome)
+        instances.forEach((instance, i) => pendings[i] && instance.settle(pendings[i], outcome))
         learn(seated, tips, pendings, exit)
         for (const { instance, local } of targets) forget(local, instance)
       })
@@ -249,7 +296,7 @@ export const turn = (work: Work): Effect.Effect<Turn, Failure> =>
     Effect.flatMap(store(work).enlisted, (enlisted) => {
       const seated = seat(work, enlisted)
       const taken: Array<Instance> = []
-      const prepared = Effect.andThen(acquire(seated, taken), prepare(seated))
+      const prepared = Effect.flatMap(Effect.suspend(() => acquire(seated, taken)), () => prepare(seated))
       const held = Effect.onExit(restore(prepared), (exit) =>
         Effect.sync(() => Exit.isFailure(exit) && releaseAll(seated, taken)))
       return Effect.flatMap(held, ({ made, tips }): Effect.Effect<Turn, Failure> => {

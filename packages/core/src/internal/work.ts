@@ -74,11 +74,14 @@ export const eventMetadataOf = (
   { actor, causationId, correlationId, user }: Metadata,
   trace: EventMetadata["trace"],
   requests: ReadonlyArray<Request>
-): EventMetadata => ({
-  ...(correlationId !== undefined && { correlationId }),
-  ...(causationId !== undefined && { causationId }),
-  ...(actor !== undefined && { actor }),
-  command: Array.from(new Set(requests.map(({ command }) => command._tag))).join(", "),
-  ...(trace !== undefined && { trace }),
-  ...(user !== undefined && { user })
-})
+): EventMetadata => {
+  const tags = requests.map(({ command }) => command._tag)
+  return {
+    ...(correlationId !== undefined && { correlationId }),
+    ...(causationId !== undefined && { causationId }),
+    ...(actor !== undefined && { actor }),
+    command: tags.length === 1 ? tags[0]! : Array.from(new Set(tags)).join(", "),
+    ...(trace !== undefined && { trace }),
+    ...(user !== undefined && { user })
+  }
+}
