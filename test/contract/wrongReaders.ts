@@ -210,6 +210,15 @@ const payloads: ReadonlyArray<WrongStore> = [
     (event) => ({ ...event, occurredAt: event.recordedAt })
   ),
   wrongOut("forgets revisions", (event) => ({ ...event, revision: 1 })),
+  wrong("tells no revision to who asks for payloads only", (store) => ({
+    store: {
+      readStreamPage: (request) =>
+        Effect.map(store.readStreamPage(request), (page) =>
+          request.only === undefined
+            ? page
+            : { ...page, events: page.events.map((event) => ({ ...event, revision: 1 })) })
+    }
+  })),
   met(
     "node-eventstore #66",
     wrong("keeps what is handed in, not a copy", (store) => {

@@ -76,6 +76,11 @@ export interface StreamRequest {
   /** Events wanted, 1 to `Limits.eventsPerPage`. */
   readonly limit?: number | undefined
   readonly direction?: "forward" | "backward" | undefined
+  /**
+   * Asks for no more of each event than a fold needs: stream, version, position, type, revision and payload. A store may
+   * leave out the rest; reading that is then a defect.
+   */
+  readonly only?: "payloads" | undefined
 }
 
 /**

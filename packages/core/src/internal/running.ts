@@ -132,14 +132,17 @@ export const foldStream = Effect.fnUntraced(function*(local: Local, stream: Stre
   readonly from?: Loaded | undefined
   readonly until?: number | undefined
   readonly counts?: ((event: StoredEvent) => boolean) | undefined
+  /** `counts` looks at the times of events. */
+  readonly times?: boolean | undefined
   /** Nothing behind an event that does not count is read. */
   readonly prefix?: boolean | undefined
   readonly seen?: ((event: Tagged, version: number) => void) | undefined
 }) {
   let loaded: Loaded = options?.from ?? { state: local.definition.initial, version: 0 }
   let after = loaded.version
+  const only = options?.times === true ? undefined : "payloads"
   while (true) {
-    const page = yield* local.store.readStreamPage({ stream, after, until: options?.until })
+    const page = yield* local.store.readStreamPage({ stream, after, until: options?.until, only })
     const folded = fold(local, loaded, page.events, options?.counts, options?.seen)
     if (Result.isFailure(folded)) return yield* Effect.fail(folded.failure)
     loaded = folded.success
@@ -223,8 +226,8 @@ const boundOf = (at: At | undefined) => {
   if ("position" in at) return { counts: ({ position }: StoredEvent) => position <= at.position, prefix: true }
   if ("recordedAt" in at) {
     const time = DateTime.toEpochMillis(at.recordedAt)
-    return { counts: (event: StoredEvent) => event.recordedAt.epochMilliseconds <= time, prefix: true }
+    return { counts: (event: StoredEvent) => event.recordedAt.epochMilliseconds <= time, times: true, prefix: true }
   }
   const time = DateTime.toEpochMillis(at.occurredAt)
-  return { counts: (event: StoredEvent) => event.occurredAt.epochMilliseconds <= time }
+  return { counts: (event: StoredEvent) => event.occurredAt.epochMilliseconds <= time, times: true }
 }

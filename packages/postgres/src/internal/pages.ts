@@ -106,7 +106,7 @@ const pageOf = (range: Page.Range, rows: Rows): Page.Page => {
   const unscanned = range.backward ? Math.min(range.after, head) : range.after
   const scannedTo = (nothing ? unscanned : stop) as StoredEvent.Position
   return {
-    events: found.map((row) => decode(row, 0, streamOf(row, columnCount))),
+    events: found.map((row) => decode(row, streamOf(row, columnCount))),
     scannedTo,
     atHead: nothing || stop === end
   }

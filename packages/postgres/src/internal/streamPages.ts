@@ -1,10 +1,10 @@
 import type * as PgClient from "@effect/sql-pg/PgClient"
-import { EventStoreError, Page, type StreamName } from "@varve/core"
+import { EventStoreError, Page, type StoredEvent, type StreamName } from "@varve/core"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { currentTransaction, query, type Rows } from "./connection.ts"
 import * as parameters from "./parameters.ts"
-import { columns, decode } from "./rows.ts"
+import { columnCount, columns, decode, decodePayload, payloadColumnCount, payloadColumns } from "./rows.ts"
 import type { Settings } from "./settings.ts"
 import * as Together from "./together.ts"
 
@@ -15,24 +15,71 @@ const eventsOfBatchedLoad = 1_000
 interface Load {
   readonly stream: StreamName.StreamName
   readonly range: Page.Range
+  readonly only: Page.StreamRequest["only"]
 }
 
-/** Pages of several streams: one index scan each, in the order of the loads. */
-const pagesSql = (schema: string, backward: boolean): string =>
-  `SELECT u.n, ${columns}
-FROM unnest($1, $2, $3, $4, $5, $6) WITH ORDINALITY u(tenant, category, id, above, upto, wanted, n)
+const order = (rows: string, backward: boolean): string =>
+  ["tenant", "category", "id", "version"].map((key) => `${rows}.${key} ${backward ? "DESC" : "ASC"}`).join(", ")
+
+/** A page of one stream. */
+const pageSql = (schema: string, wanted: string, backward: boolean): string =>
+  `SELECT ${wanted} FROM ${schema}.events e
+WHERE e.tenant = $1 AND e.category = $2 AND e.id = $3 AND e.version > $4 AND e.version <= $5
+ORDER BY ${order("e", backward)} LIMIT $6`
+
+/**
+ * Pages of several streams: one index scan each, in the order of the loads.
+ *
+ * The sub-select hides from the planner how many there are: it would make a new plan for every number, and planning takes
+ * longer than reading ten events.
+ */
+const pagesSql = (schema: string, wanted: string, backward: boolean): string =>
+  `SELECT ${wanted}, u.n
+FROM unnest((SELECT $1::text[]), $2, $3, $4, $5, $6) WITH ORDINALITY u(tenant, category, id, above, upto, wanted, n)
 CROSS JOIN LATERAL (
   SELECT x.* FROM ${schema}.events x
   WHERE x.tenant = u.tenant AND x.category = u.category AND x.id = u.id AND x.version > u.above AND x.version <= u.upto
-  ORDER BY ${["tenant", "category", "id", "version"].map((key) => `x.${key} ${backward ? "DESC" : "ASC"}`).join(", ")}
-  LIMIT u.wanted
+  ORDER BY ${order("x", backward)} LIMIT u.wanted
 ) e`
+
+/** How loads of a kind are read. */
+interface Reading {
+  readonly one: string
+  readonly several: string
+  /** Place of the number of a load in a row of several. */
+  readonly number: number
+  readonly decode: (row: Rows[number], stream: StreamName.StreamName) => StoredEvent.StoredEvent
+}
+
+const readingsOf = (schema: string, backward: boolean): { readonly whole: Reading; readonly payloads: Reading } => ({
+  whole: {
+    one: pageSql(schema, columns, backward),
+    several: pagesSql(schema, columns, backward),
+    number: columnCount,
+    decode
+  },
+  payloads: {
+    one: pageSql(schema, payloadColumns, backward),
+    several: pagesSql(schema, payloadColumns, backward),
+    number: payloadColumnCount,
+    decode: decodePayload
+  }
+})
 
 /** Versions above one and up to another, whichever the direction. */
 const bounds = ({ after, backward, until }: Page.Range): readonly [number, number] =>
   backward
     ? [parameters.version(Math.max(until, 1) - 1), parameters.version(Math.max(after - 1, 0))]
     : [parameters.version(after), parameters.version(until)]
+
+/** One more than wanted tells whether that was all. */
+const wanted = ({ limit }: Page.Range): number => limit + 1
+
+const paramsOfOne = ({ range, stream: { category, id, tenant } }: Load): ReadonlyArray<unknown> => {
+  const [above, upto] = bounds(range)
+  const { int, text } = parameters
+  return [text(tenant), text(category), text(id), int(above), int(upto), int(wanted(range))]
+}
 
 const paramsOf = (loads: ReadonlyArray<Load>): ReadonlyArray<unknown> => {
   const limits = loads.map(({ range }) => bounds(range))
@@ -42,42 +89,58 @@ const paramsOf = (loads: ReadonlyArray<Load>): ReadonlyArray<unknown> => {
     parameters.texts(loads.map(({ stream }) => stream.id)),
     parameters.ints(limits.map(([above]) => above)),
     parameters.ints(limits.map(([, upto]) => upto)),
-    // One more than wanted tells whether that was all.
-    parameters.ints(loads.map(({ range }) => range.limit + 1))
+    parameters.ints(loads.map(({ range }) => wanted(range)))
   ]
 }
 
-const decodePages = (loads: ReadonlyArray<Load>, rows: Rows): ReadonlyArray<Page.StreamPage> => {
+/** The page of a load, from its rows. */
+const pageOf = ({ range, stream }: Load, { decode }: Reading, rows: Rows): Page.StreamPage => {
+  const events: Array<StoredEvent.StoredEvent> = []
+  const count = Math.min(rows.length, range.limit)
+  for (let i = 0; i < count; i++) events.push(decode(rows[i]!, stream))
+  return { events, atEnd: rows.length <= range.limit }
+}
+
+const pagesOf = (loads: ReadonlyArray<Load>, reading: Reading, rows: Rows): ReadonlyArray<Page.StreamPage> => {
   let next = 0
-  return loads.map(({ range, stream }, i) => {
+  return loads.map((load, i) => {
     const first = next
-    while (next < rows.length && Number(rows[next]![0]) === i + 1) next++
-    const events = rows.slice(first, Math.min(next, first + range.limit)).map((row) => decode(row, 1, stream))
-    return { events, atEnd: next - first <= range.limit }
+    while (next < rows.length && Number(rows[next]![reading.number]) === i + 1) next++
+    return pageOf(load, reading, rows.slice(first, next))
   })
 }
 
 /** Reads pages of streams; loads of the same moment are one query. */
 export const make = (
   client: PgClient.PgClient,
-  settings: Settings
+  { schema, timeout }: Settings
 ): (request: Page.StreamRequest) => Effect.Effect<Page.StreamPage, EventStoreError.EventStoreError> => {
-  const forward = pagesSql(settings.schema, false)
-  const backward = pagesSql(settings.schema, true)
+  const forward = readingsOf(schema, false)
+  const backward = readingsOf(schema, true)
+  const readingOf = ({ only, range }: Load): Reading => (range.backward ? backward : forward)[only ?? "whole"]
 
-  const load = (
-    loads: ReadonlyArray<Load>
-  ): Effect.Effect<ReadonlyArray<Page.StreamPage>, EventStoreError.EventStoreError> =>
-    query(client, "read", settings.timeout, loads[0]!.range.backward ? backward : forward, paramsOf(loads)).pipe(
-      Effect.map((rows) => decodePages(loads, rows))
+  const loadOne = (load: Load): Effect.Effect<Page.StreamPage, EventStoreError.EventStoreError> => {
+    const reading = readingOf(load)
+    return Effect.map(
+      query(client, "read", timeout, reading.one, paramsOfOne(load)),
+      (rows) => pageOf(load, reading, rows)
     )
+  }
 
   const together = Together.make<Load, Page.StreamPage>({
     what: "loads",
     operation: "read",
     most: loadsPerBatch,
-    fits: (first, { range }) => first.range.backward === range.backward,
-    ask: load
+    fits: (first, load) => readingOf(first) === readingOf(load),
+    ask: (loads) => {
+      const [first] = loads
+      if (loads.length === 1) return Effect.map(loadOne(first!), (page) => [page])
+      const reading = readingOf(first!)
+      return Effect.map(
+        query(client, "read", timeout, reading.several, paramsOf(loads)),
+        (rows) => pagesOf(loads, reading, rows)
+      )
+    }
   })
 
   return (request) =>
@@ -86,11 +149,11 @@ export const make = (
       if (range instanceof EventStoreError.Refused) {
         return Effect.fail(new EventStoreError.EventStoreError({ operation: "read", reason: range }))
       }
-      const one = { stream: request.stream, range }
+      const load: Load = { stream: request.stream, range, only: request.only }
       // A transaction reads on its own connection, and a large page does not keep others waiting.
       return range.limit > eventsOfBatchedLoad
           || currentTransaction(client, fiber.context as Context.Context<never>) !== undefined
-        ? Effect.map(load([one]), ([page]) => page!)
-        : together(one)
+        ? loadOne(load)
+        : together(load)
     })
 }

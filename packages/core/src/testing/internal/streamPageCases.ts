@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as EventStore from "../../EventStore.ts"
 import type * as Page from "../../Page.ts"
-import { define, type Definition, type Failure, type Fixture, numbered, upTo, write } from "./fixture.ts"
+import { define, type Definition, event, type Failure, type Fixture, numbered, upTo, write } from "./fixture.ts"
 
 const length = 17
 
@@ -174,5 +174,50 @@ const streamed = define(
   })
 )
 
+const payloads = define(
+  "a page of payloads only tells of its events what a fold needs, as any page does",
+  Effect.fnUntraced(function*(t: Fixture) {
+    yield* fill(t)
+    yield* t.append(write(t.stream(), "any", [{ ...event(), revision: 3 }]))
+    const told = (page: Page.StreamPage) => ({
+      atEnd: page.atEnd,
+      events: page.events.map(({ payload, position, revision, stream, type, version }) => ({
+        payload,
+        position,
+        revision,
+        stream,
+        type,
+        version
+      }))
+    })
+    const requests = (["forward", "backward"] as const).flatMap((direction) =>
+      [{}, { limit: 3 }, { after: 2, until: 18, limit: 10 }].map((range) => ({
+        ...range,
+        direction,
+        stream: t.stream()
+      }))
+    )
+    const whole = yield* Effect.forEach(requests, (request) => t.store.readStreamPage(request))
+    for (const concurrency of [1, "unbounded"] as const) {
+      const found = yield* Effect.forEach(
+        requests,
+        (request) => t.store.readStreamPage({ ...request, only: "payloads" }),
+        { concurrency }
+      )
+      yield* t.equal("pages", found.map(told), whole.map(told))
+    }
+  })
+)
+
 /** Pages of one stream. */
-export const cases: ReadonlyArray<Definition> = [all, bounds, end, unknown, isolated, atOnce, refusedAmong, streamed]
+export const cases: ReadonlyArray<Definition> = [
+  all,
+  bounds,
+  end,
+  unknown,
+  isolated,
+  atOnce,
+  refusedAmong,
+  streamed,
+  payloads
+]
