@@ -122,6 +122,17 @@ describe("a snapshot is saved", () => {
       assert.deepStrictEqual(yield* versions, [["long", 5], ["other", 6], ["another", 7]])
     }).pipe(Effect.provide(saving(5))))
 
+  it.effect("not after a load that began with one and read fewer", () =>
+    Effect.gen(function*() {
+      yield* fill("ada", 3)
+      yield* save("ada", 2, { _tag: "Active", balance: 1 })
+      yield* load("ada")
+      yield* fill("grace", 2)
+      yield* load("grace")
+      yield* saved(2)
+      assert.deepStrictEqual(yield* versions, [["ada", 2], ["grace", 2]])
+    }).pipe(Effect.provide(saving(2))))
+
   it.effect("of aggregates that are named, where some are", () =>
     Effect.gen(function*() {
       yield* open("ada")
@@ -401,6 +412,17 @@ describe("a snapshot that cannot be used is ignored and replaced:", () => {
         assert.deepStrictEqual(silence, [])
       }).pipe(Effect.provide(saving(100))))
   }
+
+  it.effect("also one of the first event, and not where there is no event", () =>
+    Effect.gen(function*() {
+      yield* save("nobody", 1, null)
+      yield* save("ada", 1, null)
+      yield* load("nobody")
+      yield* fill("ada", 1)
+      yield* load("ada")
+      yield* saved(3)
+      assert.deepStrictEqual(yield* versions, [["nobody", 1], ["ada", 1], ["ada", 1]])
+    }).pipe(Effect.provide(saving(100))))
 
   it.effect("also by a command, and at a version", () =>
     Effect.gen(function*() {

@@ -266,6 +266,16 @@ describe("StateCache", () => {
       }).pipe(Effect.provideContext(program))
     }).pipe(Effect.scoped, Effect.provide(EventStore.layerMemory)))
 
+  it.effect("has place for another where what it holds is loaded again", () =>
+    Effect.gen(function*() {
+      yield* open("ada")
+      yield* open("bob")
+      yield* Account.load(id("ada"))
+      yield* reads
+      yield* deposit("bob")
+      assert.deepStrictEqual(yield* reads, [])
+    }).pipe(Effect.provide(cached(2))))
+
   it("refuses a capacity that is none", () => {
     for (const capacity of [-1, 1.5, Number.NaN]) {
       assert.strictEqual(

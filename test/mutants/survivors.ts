@@ -115,6 +115,21 @@ export const survivors: ReadonlyArray<Survivor> = [
     ["e97d8832", "PubSub.sliding<void>(2)", "a hint says as much as two"]
   ),
   ...inCore(
+    "internal/memorySnapshots.ts",
+    ["8cf088cd", "version ?? 1", "versions of snapshots begin at 1, and are above no other then"],
+    ["5b70d6d0", "without ?? 0", "undefined is above nothing, as 0 is"],
+    ["42366851", "without ?? Infinity", "nothing is at or above undefined, as nothing is at Infinity"]
+  ),
+  ...inCore(
+    "internal/snapshots.ts",
+    [
+      "931264cd",
+      "drop: work.closeUnsafe()",
+      "the fiber then looks again and again for what waits: slower, and the same"
+    ],
+    ["277cf10f", "Latch.makeUnsafe(true)", "one look in vain at the beginning"]
+  ),
+  ...inCore(
     "internal/check.ts",
     ["f7fc5e9b", "value.length * 3 < Limits.idBytes", "the count is a shortcut, and 512 is no multiple of 3"],
     ["279b3e2a", "value.length * 4 <= Limits.idBytes", "the count is a shortcut, which is taken less often"]

@@ -9,6 +9,7 @@ export interface Target {
 }
 
 const contract = "test/contract/memory.test.ts"
+const snapshotContract = "test/contract/snapshots.memory.test.ts"
 
 /** Tests of what is mutated, quick ones first. Those that test other things, or come to another end by chance, are not. */
 const everything = [
@@ -24,6 +25,8 @@ const everything = [
   "Names",
   "Commit",
   "Instance",
+  "StateCache",
+  "Snapshots",
   "MemoryStore",
   "LostAcknowledgement",
   "Metadata",
@@ -45,7 +48,9 @@ const upcasters = ["Upcaster", "UpcasterChains", "UpcasterWrite"].map((name) => 
  * Everything that judges the core. What loads other tests again, with compiled schemas, has a process of its own: in one
  * that has run them already it would find no test, and would compile the schemas of all that come after.
  */
-export const coreStages = [[...everything, contract], ["test/core/EventHopsCompiled.test.ts"]] as const
+export const coreStages = [[...everything, contract, snapshotContract], [
+  "test/core/EventHopsCompiled.test.ts"
+]] as const
 
 const core = (file: string, ...first: ReadonlyArray<string>): Target => ({
   file: `packages/core/src/${file}`,
@@ -76,6 +81,12 @@ export const targets: ReadonlyArray<Target> = [
     "test/core/ExecuteAll.test.ts"
   ),
   core("internal/instance.ts", "test/core/Instance.test.ts", "test/core/Concurrency.test.ts"),
+  core("StateCache.ts", "test/core/StateCache.test.ts"),
+  core("internal/stateCache.ts", "test/core/StateCache.test.ts"),
+  core("Snapshots.ts", "test/core/Snapshots.test.ts"),
+  core("SnapshotStore.ts", snapshotContract, "test/core/Snapshots.test.ts"),
+  core("internal/snapshots.ts", "test/core/Snapshots.test.ts"),
+  core("internal/memorySnapshots.ts", snapshotContract, "test/core/Snapshots.test.ts"),
   core("internal/memoryStore.ts", "test/core/MemoryStore.test.ts", contract),
   core("internal/memoryLog.ts", contract, "test/core/MemoryStore.test.ts"),
   core("internal/memoryAdmin.ts", contract, "test/core/Restored.test.ts"),
