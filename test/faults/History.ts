@@ -12,6 +12,8 @@ export interface Entry {
   readonly index: number
   /** What the writer has numbered the event with: nobody else's. */
   readonly number: number
+  /** Of a move on an account. */
+  readonly cents?: number | undefined
   readonly recordedAt: number
 }
 
@@ -25,16 +27,20 @@ export const read = (
   Effect.map(
     Stream.runCollect(EventStore.readAll()).pipe(Effect.provideService(EventStore.EventStore, store)),
     (events) =>
-      events.map(({ commitId, commitIndex, payload, position, recordedAt, stream, version }) => ({
-        position,
-        stream: stream.id,
-        version,
-        commit: commitId,
-        index: commitIndex,
-        // Nothing but steps is appended in a run.
-        number: (payload as { readonly n: number }).n,
-        recordedAt: recordedAt.epochMilliseconds
-      }))
+      events.map(({ commitId, commitIndex, payload, position, recordedAt, stream, version }) => {
+        // Nothing but steps and moves is appended in a run.
+        const { cents, n } = payload as { readonly n: number; readonly cents?: number }
+        return {
+          position,
+          stream: stream.id,
+          version,
+          commit: commitId,
+          index: commitIndex,
+          number: n,
+          cents,
+          recordedAt: recordedAt.epochMilliseconds
+        }
+      })
   )
 
 /** First and last position of each commit, in order. */

@@ -2,6 +2,7 @@
  * Looks at what a store holds after a run, and at what the processes of the run wrote down, and tells what does not go
  * together.
  */
+import { Balances } from "./Balances.ts"
 import { type Entry, extentsOf, type History, streamsOf } from "./History.ts"
 import * as linear from "./linear.ts"
 import { type Ledger, type Planned, type Sent, standingOf } from "./Records.ts"
@@ -56,8 +57,13 @@ const checkOnce = (ledger: Ledger, history: History): ReadonlyArray<string> => {
 /** What is there of a commit is what was sent, whole, where it was expected. */
 const checkContent = ({ id, writes }: Planned, events: ReadonlyArray<Entry>): ReadonlyArray<string> => {
   const violations: Array<string> = []
-  const wanted = writes.flatMap(({ numbers, stream }) => numbers.map((number) => [stream, number]))
-  const found = events.map(({ number, stream }) => [stream, number])
+  const line = (
+    stream: string,
+    number: number,
+    cents?: number
+  ) => [stream, number, ...(cents === undefined ? [] : [cents])]
+  const wanted = writes.flatMap(({ cents, numbers, stream }) => numbers.map((number) => line(stream, number, cents)))
+  const found = events.map(({ cents, number, stream }) => line(stream, number, cents))
   if (show(wanted) !== show(found)) violations.push(`commit ${id}: sent ${show(wanted)}, stored ${show(found)}`)
   for (const { expected, stream } of writes) {
     const version = (events.find((event) => event.stream === stream)?.version ?? 1) - 1
@@ -85,6 +91,25 @@ const checkReceipt = (sent: Sent, events: ReadonlyArray<Entry>): ReadonlyArray<s
       ]
   })
 
+/** What commands are told of their accounts is what the events up to there come to. */
+const checkStates = ({ attempts, commit: { id, writes } }: Sent, balances: Balances): ReadonlyArray<string> =>
+  attempts.flatMap(({ outcome }) => {
+    if (outcome?.tag === "Written") {
+      return (outcome.states ?? []).flatMap(([stream, state]) => {
+        const version = outcome.streams.find((entry) => entry[0] === stream)?.[2]
+        const wrong = balances.wrong(stream, state)
+          ?? (version === state.version ? undefined : `it is the state of version ${state.version}, not ${version}`)
+        return wrong === undefined ? [] : [`commit ${id}: the state of ${stream}: ${wrong}`]
+      })
+    }
+    if (outcome?.tag !== "Rejected") return []
+    const { state, stream } = outcome
+    const cents = writes.find((write) => write.stream === stream)?.cents ?? 0
+    return state.balance + cents < 0
+      ? []
+      : [`commit ${id}: ${cents} cents of ${stream} were rejected, which had ${state.balance}`]
+  })
+
 /** A conflict tells a version that does not fit. */
 const checkConflicts = ({ attempts, commit: { id, writes } }: Sent): ReadonlyArray<string> =>
   attempts.flatMap(({ outcome }) => {
@@ -106,12 +131,18 @@ export interface Judgement {
 /** Judges a run. */
 export const judge = (ledger: Ledger, history: History): Judgement => {
   const stored = Map.groupBy(history, ({ commit }) => commit)
-  const violations = [...ledger.defects, ...checkOrder(history), ...checkOnce(ledger, history)]
+  const balances = new Balances(history)
+  const violations = [
+    ...ledger.defects,
+    ...checkOrder(history),
+    ...checkOnce(ledger, history),
+    ...balances.overdrawn
+  ]
   let [unknownStored, unknownAbsent] = [0, 0]
   for (const [id, sent] of ledger.commits) {
     const events = stored.get(id)
     const { tag } = standingOf(sent)
-    violations.push(...checkConflicts(sent))
+    violations.push(...checkConflicts(sent), ...checkStates(sent, balances))
     if (tag === "Unknown" && events === undefined) unknownAbsent++
     if (tag === "Unknown" && events !== undefined) unknownStored++
     if (tag === "Acknowledged" && events === undefined) violations.push(`commit ${id} was acknowledged, and is missing`)

@@ -2,11 +2,21 @@
  * Where a store lies, and how this process and others open it.
  */
 import { PgClient } from "@effect/sql-pg"
-import { EventStore, type ProgramStore, Projection, RowStore, StoreAdmin, Upcaster } from "@varve/core"
+import {
+  type Aggregate,
+  EventStore,
+  type ProgramStore,
+  Projection,
+  RowStore,
+  type SnapshotStore,
+  StoreAdmin,
+  Upcaster
+} from "@varve/core"
 import { Embedded, Postgres } from "@varve/postgres"
 import { Context, Effect, Layer, Redacted, type Scope } from "effect"
 import type { SqlClient } from "effect/sql"
 import { Chains } from "../postgres/programs/projectDefinitions.ts"
+import * as Accounts from "./Accounts.ts"
 
 /** What another process is told, in JSON. */
 export type Place =
@@ -24,6 +34,7 @@ type Services =
   | EventStore.EventStore
   | ProgramStore.ProgramStore
   | RowStore.RowStore
+  | SnapshotStore.SnapshotStore
   | StoreAdmin.StoreAdmin
   | Upcaster.Upcaster
   | PgClient.PgClient
@@ -36,6 +47,8 @@ export interface Opened {
   /** Whether appends may go into a transaction of the program's own: there is more than one session. */
   readonly transactions: boolean
   readonly context: Context.Context<Services>
+  /** Runs the commands of accounts. */
+  readonly accounts: Context.Context<Aggregate.Instances<"Account">>
 }
 
 /** Less than a program would wait, so that many faults fit into a run. */
@@ -73,11 +86,13 @@ export const open = (
         Effect.provideService(Projection.RunDefaults, running)
       )
     }
+    const accounts = yield* Effect.provideContext(Layer.build(Accounts.layer), context)
     return {
       store: Context.get(context, EventStore.EventStore),
       admin: Context.get(context, StoreAdmin.StoreAdmin),
       sql: Context.get(context, PgClient.PgClient),
       transactions: place.tag === "server",
-      context
+      context,
+      accounts
     }
   })

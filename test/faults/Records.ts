@@ -2,19 +2,25 @@
  * What the processes of a run write down of what they do, and what is put together of it. Times are those of
  * CLOCK_MONOTONIC, which all processes of a machine share, in microseconds.
  */
+import type { State } from "./Accounts.ts"
+
 export const now = (): number => Number(process.hrtime.bigint() / 1_000n)
 
-/** A commit as it is sent: the numbers of its events are nobody else's. */
+/** A commit as it is sent: the numbers of its events are nobody else's. With `cents` it comes of commands on accounts. */
 export interface Planned {
   readonly id: string
   readonly writes: ReadonlyArray<{
     readonly stream: string
     readonly expected: number | "any" | "exists"
     readonly numbers: ReadonlyArray<number>
+    readonly cents?: number | undefined
   }>
   /** Characters that each payload is longer by. */
   readonly padding?: number | undefined
 }
+
+/** Whether a commit comes of commands on accounts. */
+export const isCommand = ({ writes }: Planned): boolean => writes[0]!.cents !== undefined
 
 /** What one attempt came to. `Defect`: something that the contract does not know. */
 export type Outcome =
@@ -24,7 +30,11 @@ export type Outcome =
     readonly last: number
     readonly replayed: boolean
     readonly streams: ReadonlyArray<readonly [stream: string, from: number, to: number]>
+    /** What commands made of their accounts. */
+    readonly states?: ReadonlyArray<readonly [stream: string, state: State]> | undefined
   }
+  /** A command was rejected, on a state that the account had. */
+  | { readonly tag: "Rejected"; readonly stream: string; readonly state: State }
   | { readonly tag: "Conflict"; readonly stream: string; readonly actual: number }
   | { readonly tag: "Unavailable" | "OutcomeUnknown" | "Refused" | "Defect"; readonly message: string }
 
@@ -38,6 +48,7 @@ export type Sight =
     /** The last ones, last first. */
     readonly events: ReadonlyArray<readonly [version: number, number: number]>
   }
+  | { readonly tag: "Account"; readonly stream: string; readonly state: State }
   | {
     readonly tag: "Page"
     readonly after: number
@@ -137,14 +148,18 @@ export class Ledger {
   /** How many commits came to what, and what was read. */
   get counts() {
     const standings = { Acknowledged: 0, Refused: 0, Unknown: 0 }
-    let resolved = 0
+    let [resolved, commands, rejected] = [0, 0, 0]
     for (const sent of this.commits.values()) {
       const { tag } = standingOf(sent)
       standings[tag]++
+      if (tag === "Acknowledged" && isCommand(sent.commit)) commands++
+      if (sent.attempts.some(({ outcome }) => outcome?.tag === "Rejected")) rejected++
       if (tag === "Acknowledged" && sent.attempts.some(({ outcome }) => outcome?.tag !== "Written")) resolved++
     }
     return {
       acknowledged: standings.Acknowledged,
+      acknowledgedCommands: commands,
+      rejectedCommands: rejected,
       resolved,
       refused: standings.Refused,
       unknown: standings.Unknown,

@@ -1,12 +1,14 @@
 /**
- * What the processes of a run do to a store: they append in every way, read, and write down what they are told.
+ * What the processes of a run do to a store: they append in every way, execute commands, read, and write down what they
+ * are told.
  */
-import { type Commit, CommitId, EventStoreError, StreamName } from "@varve/core"
-import { Cause, Effect, Exit, Option } from "effect"
-import { createHash } from "node:crypto"
+import { type Aggregate, CommitId, type EventStoreError } from "@varve/core"
+import { Effect, Option } from "effect"
 import { random } from "../support/random.ts"
+import * as Accounts from "./Accounts.ts"
+import * as Attempt from "./Attempt.ts"
 import type { Opened } from "./Place.ts"
-import { type Note, now, type Outcome, type Planned, type Sight } from "./Records.ts"
+import { isCommand, type Note, now, type Outcome, type Planned, type Sight } from "./Records.ts"
 
 /** What a worker is told. */
 export interface Orders {
@@ -32,80 +34,11 @@ export type Wrong = "newId" | "staleReads"
 /** Times that a commit is sent whose outcome is unknown, or that could not be sent. */
 const attemptsLimit = 40
 
-/** Longest time that a transaction of the program's own may take, its connection being cut in the end. */
-const transactionSeconds = 12
-
 const sharedStreams = 5
-
-const streamOf = (id: string): StreamName.StreamName => StreamName.make("Walk", id)
 
 /** Numbers of the events of a commit: up to eight, and nobody else's. */
 const numbersOf = (worker: number, n: number, from: number, count: number): ReadonlyArray<number> =>
   Array.from({ length: count }, (_, i) => (worker * 1_000_000 + n) * 8 + from + i)
-
-/** What no database can make shorter, and the same whoever makes it. */
-const noise = (seed: string, length: number): string => {
-  let text = ""
-  for (let i = 0; text.length < length; i++) text += createHash("sha512").update(`${seed} ${i}`).digest("base64")
-  return text.slice(0, length)
-}
-
-/** The commit that a plan stands for: the same whoever makes it. */
-export const commitOf = ({ id, padding, writes }: Planned): Commit.Commit => {
-  const more = padding === undefined ? {} : { padding: noise(id, padding) }
-  const event = (n: number) => ({ type: "Stepped", revision: 1, payload: { lane: `lane ${n % 4}`, n, ...more } })
-  const made = writes.map(({ expected, numbers, stream }) => {
-    const [first, ...others] = numbers.map(event)
-    return { stream: streamOf(stream), expected, events: [first!, ...others] as const }
-  })
-  const [first, ...others] = made
-  return { id: CommitId.make(id), writes: [first!, ...others] }
-}
-
-const failed = (cause: Cause.Cause<unknown>): Outcome => {
-  const error = Cause.squash(cause)
-  if (!(error instanceof EventStoreError.EventStoreError)) {
-    return { tag: "Defect", message: error instanceof Error ? `${error.name}: ${error.message}` : String(error) }
-  }
-  const { message, reason } = error
-  return reason._tag === "Conflict"
-    ? { tag: "Conflict", stream: reason.stream.id, actual: reason.actual }
-    : { tag: reason._tag, message }
-}
-
-const written = ({ first, last, replayed, streams }: Commit.Receipt): Outcome => ({
-  tag: "Written",
-  first,
-  last,
-  replayed,
-  streams: streams.map(({ from, stream, to }) => [stream.id, from, to])
-})
-
-/** In a transaction of the program's own, which is open for a moment before it is committed. */
-const enlisted = ({ sql, store }: Opened, planned: Planned, restMillis: number): Effect.Effect<Outcome> =>
-  Effect.suspend(() => {
-    let appended = false
-    const within = Effect.tap(store.append(commitOf(planned)), () =>
-      Effect.suspend(() => {
-        appended = true
-        return Effect.sleep(restMillis)
-      }))
-    return Effect.exit(sql.withTransaction(within)).pipe(
-      Effect.map((exit): Outcome => {
-        if (Exit.isSuccess(exit)) return written(exit.value)
-        // Whether it was committed, the client cannot tell any more.
-        if (appended) return { tag: "OutcomeUnknown", message: "a transaction that failed at its end" }
-        const error = Cause.squash(exit.cause)
-        return error instanceof EventStoreError.EventStoreError
-          ? failed(exit.cause)
-          : { tag: "Unavailable", message: String(error) }
-      }),
-      Effect.timeoutOrElse({
-        duration: `${transactionSeconds} seconds`,
-        orElse: () => Effect.succeed<Outcome>({ tag: "OutcomeUnknown", message: "a transaction without an end" })
-      })
-    )
-  })
 
 export class Worker {
   finished = false
@@ -152,13 +85,32 @@ export class Worker {
     return { ...about, writes: [first, ...second] }
   }
 
+  private get account(): string {
+    return `account ${this.below(Accounts.count)}`
+  }
+
+  /** Money that is paid in, that is taken out, as far as it is there, or that goes from one account to another. */
+  private plannedCommand(): Planned {
+    const n = this.n++
+    const [one, other, kind] = [this.account, this.account, this.chance()]
+    const cents = 1 + this.below(100)
+    const move = (stream: string, cents: number, from: number) => ({
+      stream,
+      expected: "any" as const,
+      numbers: numbersOf(this.orders.worker, n, from, 1),
+      cents
+    })
+    const id = CommitId.generateUnsafe()
+    if (kind < 0.35 || one === other) return { id, writes: [move(one, kind < 0.2 ? cents : -cents, 0)] }
+    if (kind < 0.6) return { id, writes: [move(one, cents, 0)] }
+    return { id, writes: [move(one, -cents, 0), move(other, cents, 4)] }
+  }
+
   private attempt(planned: Planned, inTransaction: boolean): Effect.Effect<Outcome> {
     return Effect.suspend(() => {
       this.say({ tag: "Sent", commit: planned, at: now() })
-      const sent = inTransaction
-        ? enlisted(this.opened, planned, this.below(5))
-        : Effect.matchCause(this.opened.store.append(commitOf(planned)), { onSuccess: written, onFailure: failed })
-      return Effect.tap(sent, (outcome) =>
+      const options = { inTransaction, restMillis: this.below(5) }
+      return Effect.tap(Attempt.attempt(this.opened, planned, options), (outcome) =>
         Effect.sync(() => {
           this.say({ tag: "Told", id: planned.id, at: now(), outcome })
           if (outcome.tag === "Written") { for (const [stream, , to] of outcome.streams) this.learn(stream, to) }
@@ -177,8 +129,14 @@ export class Worker {
     const looks = this.chance() < 0.5
     return Effect.gen({ self: this }, function*() {
       let sent = planned
+      // A caller who has not heard the answer sends a command again.
+      let deaf = isCommand(planned) && patient && this.chance() < 0.2
       for (let i = 0; i < attemptsLimit; i++) {
         const { tag } = yield* this.attempt(sent, inTransaction)
+        if (tag === "Written" && deaf) {
+          deaf = false
+          continue
+        }
         if (tag !== "Unavailable" && tag !== "OutcomeUnknown") return
         if (!patient) return
         yield* Effect.sleep(`${20 + this.below(150)} millis`)
@@ -190,7 +148,9 @@ export class Worker {
   }
 
   /** Reads something, and writes down what it was. Whether it was there. */
-  private look(sight: Effect.Effect<Sight, EventStoreError.EventStoreError>): Effect.Effect<boolean> {
+  private look(
+    sight: Effect.Effect<Sight, EventStoreError.EventStoreError | Aggregate.ExecutionError>
+  ): Effect.Effect<boolean> {
     return Effect.suspend(() => {
       const from = now()
       return Effect.matchCause(sight, {
@@ -200,7 +160,7 @@ export class Worker {
           return seen.tag !== "Commit" || seen.first !== null
         },
         onFailure: (cause) => {
-          const outcome = failed(cause)
+          const outcome = Attempt.failed(cause)
           const message = "message" in outcome ? outcome.message : outcome.tag
           this.say({ tag: "Unseen", reason: outcome.tag, message })
           return false
@@ -210,7 +170,7 @@ export class Worker {
   }
 
   private staleOf(fresh: Sight): Sight {
-    const key = fresh.tag === "Stream" ? fresh.stream : fresh.tag
+    const key = "stream" in fresh ? fresh.stream : fresh.tag
     const before = this.stale.get(key)
     this.stale.set(key, fresh)
     return before !== undefined && fresh.tag !== "Commit" && this.chance() < 0.1 ? before : fresh
@@ -230,11 +190,17 @@ export class Worker {
 
   private stream(id: string): Effect.Effect<Sight, EventStoreError.EventStoreError> {
     const limit = 1 + this.below(6)
-    const page = this.opened.store.readStreamPage({ stream: streamOf(id), direction: "backward", limit })
+    const page = this.opened.store.readStreamPage({ stream: Attempt.streamOf(id), direction: "backward", limit })
     return Effect.map(page, ({ events }) => {
       this.learn(id, events[0]?.version ?? 0)
       return { tag: "Stream", stream: id, events: events.map(({ payload, version }) => [version, numberOf(payload)]) }
     })
+  }
+
+  private load(id: string): Effect.Effect<Sight, Aggregate.ExecutionError> {
+    return Effect.map(Accounts.Account.load(id), ({ state }): Sight => ({ tag: "Account", stream: id, state })).pipe(
+      Effect.provideContext(this.opened.accounts)
+    )
   }
 
   private readonly page: Effect.Effect<Sight, EventStoreError.EventStoreError> = Effect.gen(
@@ -256,11 +222,12 @@ export class Worker {
   private readonly one: Effect.Effect<unknown> = Effect.suspend(() => {
     const kind = this.chance()
     if (kind < 0.5) {
-      const planned = this.planned()
+      const planned = kind < 0.32 ? this.planned() : this.plannedCommand()
       this.recent[this.n % 32] = planned.id
       return this.send(planned, this.chance() < 0.8)
     }
-    if (kind < 0.75) return this.look(this.stream(this.shared))
+    if (kind < 0.7) return this.look(this.stream(this.shared))
+    if (kind < 0.75) return this.look(this.load(this.account))
     if (kind < 0.85) return this.look(this.head)
     if (kind < 0.92) return this.look(this.page)
     const id = this.recent[this.below(this.recent.length)]

@@ -19,7 +19,9 @@ const entry = (position: number, stream: string, version: number, commit: string
 /** Two commits: `a` of one event, then `b` of two streams. */
 const history: History = [entry(1, "s", 1, "a", 0, 10), entry(2, "s", 2, "b", 0, 20), entry(3, "t", 1, "b", 1, 21)]
 
-const written = (first: number, last: number, streams: (Outcome & { tag: "Written" })["streams"]): Outcome => ({
+type Written = Outcome & { readonly tag: "Written" }
+
+const written = (first: number, last: number, streams: Written["streams"]): Written => ({
   tag: "Written",
   first,
   last,
@@ -125,6 +127,98 @@ describe("the oracle", () => {
       /an append: Defect: TypeError/
     ]
   ])("finds a commit that %s", (_, ledger, stored, wanted) => {
+    expect(violations(ledger, stored).join("\n")).toMatch(wanted)
+  })
+})
+
+describe("of accounts, the oracle", () => {
+  const move = (position: number, version: number, commit: string, number: number, cents: number) => ({
+    ...entry(position, "account", version, commit, 0, number),
+    cents
+  })
+  const moves: History = [move(1, 1, "in", 10, 50), move(2, 2, "out", 20, -40)]
+  const told = (version: number, last: number, balance: number) => ({ version, last, balance })
+  const rejected = (state: ReturnType<typeof told>): Outcome => ({ tag: "Rejected", stream: "account", state })
+  const executed = (version: number, state: ReturnType<typeof told>): Outcome => ({
+    ...written(version, version, [["account", version, version]]),
+    states: [["account", state]]
+  })
+
+  /** 50 cents come in from 0 to 10, 40 go out from 20 to 30, and then somebody asks for 30. */
+  const ledgerOf = (out: Outcome, more: Outcome, from = 40): Ledger => {
+    const ledger = new Ledger()
+    const hear = ledger.listener(1)
+    const send = (id: string, number: number, cents: number, at: number, outcome: Outcome) => {
+      const writes = [{ stream: "account", expected: "any" as const, numbers: [number], cents }]
+      hear({ tag: "Sent", at, commit: { id, writes } })
+      hear({ tag: "Told", at: at + 10, id, outcome })
+    }
+    send("in", 10, 50, 0, executed(1, told(1, 10, 50)))
+    send("out", 20, -40, 20, out)
+    send("more", 30, -30, from, more)
+    return ledger
+  }
+  const well = executed(2, told(2, 20, 10))
+
+  it("has nothing to say of commands that were told what is true", () => {
+    expect(violations(ledgerOf(well, rejected(told(2, 20, 10))), moves)).toEqual([])
+    expect(violations(ledgerOf(unknown, rejected(told(2, 20, 10))), moves)).toEqual([])
+    expect(ledgerOf(well, rejected(told(2, 20, 10))).counts).toMatchObject({
+      acknowledgedCommands: 2,
+      rejectedCommands: 1
+    })
+  })
+
+  it.each<readonly [string, Ledger, History, RegExp]>([
+    [
+      "takes out more than is there",
+      ledgerOf(well, executed(3, told(3, 30, -20))),
+      [...moves, move(3, 3, "more", 30, -30)],
+      /account has -20 cents at version 3/
+    ],
+    [
+      "is told another balance than there is",
+      ledgerOf(executed(2, told(2, 20, 60)), rejected(told(2, 20, 10))),
+      moves,
+      /commit out: the state of account: version 2 has 10 cents behind event 20, not 60 behind 20/
+    ],
+    [
+      "is told the state of another version",
+      ledgerOf(executed(2, told(1, 10, 50)), rejected(told(2, 20, 10))),
+      moves,
+      /commit out: the state of account: it is the state of version 1, not 2/
+    ],
+    [
+      "is rejected, and stored",
+      ledgerOf(well, rejected(told(2, 20, 10))),
+      [...moves, move(3, 3, "more", 30, -30)],
+      /commit more was refused \(Rejected\), and is at 3/
+    ],
+    [
+      "is rejected without a reason",
+      ledgerOf(well, rejected(told(1, 10, 50)), 22),
+      moves,
+      /commit more: -30 cents of account were rejected, which had 50/
+    ],
+    [
+      "is rejected on a state that is behind",
+      ledgerOf(well, rejected(told(0, 0, 0))),
+      moves,
+      /version 0 of account, loaded is true of 0 events, after .* has shown that there are 2/
+    ],
+    [
+      "is rejected on a state that there never was",
+      ledgerOf(well, rejected(told(2, 10, 20))),
+      moves,
+      /version 2 of account, loaded: in the end version 2 has 10 cents behind event 20, not 20 behind 10/
+    ],
+    [
+      "moves another amount than was asked for",
+      ledgerOf(well, rejected(told(2, 20, 9))),
+      [moves[0]!, move(2, 2, "out", 20, -41)],
+      /commit out: sent \[\["account",20,-40\]\], stored \[\["account",20,-41\]\]/
+    ]
+  ])("finds a command that %s", (_, ledger, stored, wanted) => {
     expect(violations(ledger, stored).join("\n")).toMatch(wanted)
   })
 })

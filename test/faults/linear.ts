@@ -4,13 +4,14 @@
  *
  * The model: a store is the first `n` of the events that it holds in the end, whole commits of them. An append that
  * was stored takes `n` from before its first event to its last, whoever heard of it. Everything else looks: what it was
- * answered is true of some `n`, from `low` to `high`. A stream at a version is that, and so are a conflict, a head, a page
- * and a commit that is found, or is not.
+ * answered is true of some `n`, from `low` to `high`. A stream at a version is that, and so are a conflict, a head, a page,
+ * a commit that is found, or is not, and the state of an account that was loaded, or that a command was rejected on.
  *
  * The order of the appends is that of their positions, so nothing needs to be searched for: `n` grows only when an answer
  * that is due demands it, and whatever looks and can be placed at that `n` is. To be as late as possible leaves the
  * most room to what comes after, so if this finds no order there is none.
  */
+import { Balances } from "./Balances.ts"
 import { type Extent, extentsOf, type History, streamsOf } from "./History.ts"
 import { type Attempt, type Ledger, type Sight, standingOf } from "./Records.ts"
 
@@ -120,11 +121,13 @@ export const check = (writes: ReadonlyArray<Write>, looks: ReadonlyArray<Look>):
 class Reading {
   private readonly history: History
   private readonly streams: ReturnType<typeof streamsOf>
+  private readonly balances: Balances
   private readonly extents: ReadonlyMap<string, Extent>
 
   constructor(history: History) {
     this.history = history
     this.streams = streamsOf(history)
+    this.balances = new Balances(history)
     this.extents = new Map(extentsOf(history).map((extent) => [extent.id, extent]))
   }
 
@@ -160,6 +163,8 @@ class Reading {
         }
         return this.version(sight.stream, sight.events[0]?.[0] ?? 0)
       }
+      case "Account":
+        return this.balances.wrong(sight.stream, sight.state) ?? this.version(sight.stream, sight.state.version)
       case "Page": {
         const events = sight.events.map(([position]) => position)
         const wanted = this.history.slice(sight.after, sight.scannedTo)
@@ -180,6 +185,8 @@ const describe = (sight: Sight): string => {
       return sight.first === null ? `no commit ${sight.id}` : `commit ${sight.id} at ${sight.first}`
     case "Stream":
       return `version ${sight.events[0]?.[0] ?? 0} of ${sight.stream}`
+    case "Account":
+      return `version ${sight.state.version} of ${sight.stream}, loaded`
     case "Page":
       return `a page behind ${sight.after} up to ${sight.scannedTo}${sight.atHead ? ", which is the head" : ""}`
   }
@@ -195,6 +202,16 @@ const conflictOf = ({ from, outcome, to }: Attempt, reading: Reading): ReadonlyA
     }]
     : []
 
+/** What commands were rejected on is looked at like what was loaded. */
+const rejectionsOf = (ledger: Ledger): Ledger["sights"] =>
+  [...ledger.commits.values()].flatMap(({ attempts }) =>
+    attempts.flatMap(({ from, outcome, to }) => {
+      if (outcome?.tag !== "Rejected") return []
+      const { state, stream } = outcome
+      return [{ tag: "Seen" as const, from, to, sight: { tag: "Account" as const, stream, state } }]
+    })
+  )
+
 /** Judges a run. */
 export const judge = (ledger: Ledger, history: History): ReadonlyArray<string> => {
   const reading = new Reading(history)
@@ -208,7 +225,7 @@ export const judge = (ledger: Ledger, history: History): ReadonlyArray<string> =
     if (extent !== undefined) writes.push({ ...extent, from: sent.attempts[0]!.from, to })
     for (const attempt of sent.attempts) looks.push(...conflictOf(attempt, reading))
   }
-  for (const { from, sight, to } of ledger.sights) {
+  for (const { from, sight, to } of [...ledger.sights, ...rejectionsOf(ledger)]) {
     const range = reading.sight(sight)
     if (typeof range === "string") violations.push(`${describe(sight)}: in the end ${range}`)
     else looks.push({ what: describe(sight), from, to, ...range })

@@ -1,6 +1,7 @@
 /**
- * All at once on one server: it is killed, writers are killed, connections are cut, an owner of projections stands still.
- * One process lives through all of it, and what it keeps in memory must not grow.
+ * All at once on one server: it is killed, writers are killed, connections are cut, an owner of projections stands still,
+ * while processes append, read, and execute commands with states that they keep. One process lives through all of it, and
+ * what it keeps in memory must not grow.
  */
 import { Effect, Fiber, type Scope } from "effect"
 import * as Proxy from "../../support/Proxy.ts"
@@ -145,7 +146,8 @@ export const suite: Suite = {
         violations: [
           ...concluded.violations,
           ...memory.violations,
-          ...wanted("commits that were acknowledged", 1, concluded.counts.acknowledged)
+          ...wanted("commits that were acknowledged", 1, concluded.counts.acknowledged),
+          ...wanted("commands that were acknowledged", 1, concluded.counts.acknowledgedCommands)
         ]
       }
     })

@@ -91,10 +91,10 @@ export interface Taken {
 
 /** All steps, in order. */
 export const taken = Effect.map(
-  Effect.suspend(() => Stream.runCollect(EventStore.readAll())),
+  Effect.suspend(() => Stream.runCollect(EventStore.readAll({ filter: { types: [Stepped.tag] } }))),
   (events) =>
     events.map(({ id, payload, position, stream }): Taken => {
-      // Nothing but steps is appended here.
+      // The payload of a step.
       const { lane, n } = payload as { readonly lane: string; readonly n: number }
       return { position, eventId: id, walk: stream.id, lane, n }
     })
