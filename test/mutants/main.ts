@@ -34,7 +34,12 @@ const workers = 2
 const began = Date.now()
 const secondsSince = () => (Date.now() - began) / 1_000
 
-const wanted = [...targets, sql].filter(({ file }) => file.includes(values.file))
+const named = [...targets, sql].filter(({ file }) => file.includes(values.file))
+const server = named.includes(sql) ? await start() : undefined
+if (server !== undefined && "skipped" in server) console.log(`skipped: ${sql.file}: ${server.skipped}`)
+const env = server !== undefined && "url" in server ? { DATABASE_URL: server.url } : {}
+/** What needs a server is not tried without one. */
+const wanted = named.filter((target) => target !== sql || "DATABASE_URL" in env)
 const sources = new Map(wanted.map(({ file }) => [file, readFileSync(join(root, file), "utf8")]))
 const sourceOf = (file: string): string => sources.get(file)!
 
@@ -57,8 +62,6 @@ const unknown = survivors.filter(({ file, id }) =>
   wanted.some((target) => target.file === file) && !generated.some((mutant) => mutant.id === id)
 )
 
-const server = wanted.includes(sql) ? await start() : undefined
-const env = server !== undefined && "url" in server ? { DATABASE_URL: server.url } : {}
 const copies = Array.from({ length: workers }, makeCopy)
 
 // Whatever ends this program, no process and no copy is left.

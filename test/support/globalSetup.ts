@@ -16,16 +16,22 @@ declare module "vitest" {
 }
 
 const provideServer = async (project: TestProject): Promise<() => Promise<void>> => {
-  if (process.env.DATABASE_URL !== undefined) {
-    project.provide("varveServer", { url: process.env.DATABASE_URL })
+  const skip = (reason: string) => {
+    console.warn(`Tests on a PostgreSQL server are skipped: ${reason}`)
+    project.provide("varveServer", { skipped: reason })
+    return async () => {}
+  }
+  const url = process.env.DATABASE_URL
+  if (url !== undefined) {
+    // Only now: without one, nothing of it is needed here.
+    const { refusal } = await import("./answers.ts")
+    const reason = await refusal(url)
+    if (reason !== undefined) return skip(reason)
+    project.provide("varveServer", { url })
     return async () => {}
   }
   const server = await start()
-  if ("skipped" in server) {
-    console.warn(`Tests on a PostgreSQL server are skipped: ${server.skipped}`)
-    project.provide("varveServer", server)
-    return async () => {}
-  }
+  if ("skipped" in server) return skip(server.skipped)
   project.provide("varveServer", { url: server.url })
   return server.stop
 }

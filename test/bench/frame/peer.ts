@@ -25,7 +25,8 @@ const install = (): string | undefined => {
   const { error, signal, status, stderr, stdout } = spawnSync("npx", ["--yes", pnpm, "install"], {
     cwd: folder,
     encoding: "utf8",
-    env: { ...process.env, npm_config_loglevel: "error" },
+    // Without a network npm would try for more than a minute.
+    env: { npm_config_fetch_retries: "1", ...process.env, npm_config_loglevel: "error" },
     shell: process.platform === "win32",
     stdio: ["ignore", "pipe", "pipe"],
     timeout: installMinutes * 60_000
