@@ -6,6 +6,7 @@
  *   own documentation. The value may also stand on the next line, and go on over several.
  * - A block below `<!-- region: path/to/file.ts#name -->` is not executed by itself: it must be the text of that region
  *   of a file that is tested (`// #region name` to `// #endregion`). `--fix` brings it up to date.
+ * - Figures of runs are those that are kept (`npm run guarantees`).
  * - `sh` blocks name only scripts and files that exist.
  */
 import { fork, spawnSync } from "node:child_process"
@@ -13,6 +14,7 @@ import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } 
 import { join } from "node:path"
 import { instrument } from "./docs/instrument.ts"
 import type { Message } from "./docs/run.ts"
+import { stale } from "./guarantees/pages.ts"
 
 process.chdir(join(import.meta.dirname, ".."))
 
@@ -167,7 +169,7 @@ const run = async (names: ReadonlyArray<string>): Promise<void> => {
   }
 }
 
-const sources = globSync(["README.md", "packages/*/README.md", "examples/*/README.md", "packages/*/src/**/*.ts"], {
+const sources = globSync(["*.md", "packages/*/README.md", "examples/*/README.md", "packages/*/src/**/*.ts"], {
   exclude: ["**/node_modules", "**/internal"]
 }).sort()
 const blocks = sources.flatMap(blocksOf)
@@ -178,6 +180,7 @@ const shell = blocks.filter((block) => ["sh", "bash", "shell"].includes(block.la
 
 checkRegions(regions)
 checkShell(shell)
+failures.push(...stale())
 
 rmSync(folder, { force: true, recursive: true })
 for (const part of ["check", "run"]) mkdirSync(join(folder, part), { recursive: true })

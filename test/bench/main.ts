@@ -6,28 +6,13 @@
  */
 import "effect/schema/SchemaJITCompiler/enable"
 
-import * as os from "node:os"
-import type { Bench } from "./frame/Bench.ts"
+import { machine } from "../support/machine.ts"
+import { benches } from "./benches.ts"
 import * as Options from "./frame/options.ts"
 import { emmettVersion } from "./frame/peer.ts"
 import * as pgbench from "./frame/pgbench.ts"
 import { format, missed, Report, type Result } from "./frame/Report.ts"
 import * as server from "./frame/server.ts"
-
-const benches: Record<string, () => Promise<{ readonly bench: Bench }>> = {
-  append: () => import("./append.ts"),
-  execute: () => import("./execute.ts"),
-  load: () => import("./load.ts"),
-  "catch-up": () => import("./catchUp.ts"),
-  projection: () => import("./projection.ts"),
-  loans: () => import("./loans.ts"),
-  embedded: () => import("./embedded.ts"),
-  decode: () => import("./decode.ts"),
-  pure: () => import("./pure.ts"),
-  scale: () => import("./scale.ts"),
-  state: () => import("./state.ts"),
-  tracing: () => import("./tracing.ts")
-}
 
 const help = async (): Promise<string> => {
   const names = Object.keys(benches)
@@ -48,20 +33,17 @@ ${lines.join("\n")}
 `
 }
 
-/** What is worth knowing of where a run took place. */
-const machine = async () => ({
-  at: new Date().toISOString(),
-  platform: `${process.platform} ${os.release()} ${process.arch}`,
-  processor: os.cpus()[0]?.model ?? "unknown",
-  cores: os.availableParallelism(),
-  memoryGigabytes: Math.round(os.totalmem() / 1_024 ** 3),
-  node: process.version,
+/** Where a run took place, and what took part. */
+const circumstances = async (at: Date) => ({
+  at: at.toISOString(),
+  ...machine(),
   postgres: await server.about() ?? null,
   pgbench: pgbench.version ?? null,
   emmett: emmettVersion
 })
 
 const run = async (options: Options.Options): Promise<number> => {
+  const at = new Date()
   // With --json, stdout has the document alone.
   const tell = (line: string) => void process.stderr.write(`${line}\n`)
   const results: Array<Result> = []
@@ -80,7 +62,7 @@ const run = async (options: Options.Options): Promise<number> => {
     if (!options.json) console.log(format(result))
     if (result.failed !== undefined || missed(result, options).length > 0) failed = true
   }
-  if (options.json) console.log(JSON.stringify({ machine: await machine(), benches: results }, null, 2))
+  if (options.json) console.log(JSON.stringify({ machine: await circumstances(at), benches: results }, null, 2))
   await server.stop()
   return failed ? 1 : 0
 }

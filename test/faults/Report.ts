@@ -24,7 +24,7 @@ const oneLine = (text: string): string => {
   return line.length <= lineLimit ? line : `${line.slice(0, lineLimit - 1)}…`
 }
 
-const words = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+export const words = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
 
 const wrap = (parts: ReadonlyArray<string>, indent: string, width: number): ReadonlyArray<string> => {
   const lines: Array<string> = []

@@ -13,14 +13,15 @@ const main = (asked: Arguments.Arguments): Effect.Effect<number> =>
     // Only now: what is wrong with the command line is told at once.
     const { suites } = yield* Effect.promise(() => import("./suites.ts"))
     const { run } = yield* Effect.promise(() => import("./run.ts"))
+    const { circumstances } = yield* Effect.promise(() => import("./circumstances.ts"))
     const say = asked.json ? console.error : console.log
-    const date = new Date()
+    const at = new Date()
     say(`seed ${asked.seed}`)
     const results = yield* run(suites, asked, (result) => say(Report.describe(result)))
     const good = Report.isGood(results, asked.suites)
     if (asked.json) {
-      const { arch, platform, version } = process
-      console.log(JSON.stringify({ date, seed: asked.seed, node: version, platform, arch, suites: results }, null, 2))
+      const { seed } = asked
+      console.log(JSON.stringify({ machine: circumstances(at), seed, suites: results }, null, 2))
     } else {
       console.log(`\n${Report.table(results)}\n`)
     }

@@ -33,6 +33,9 @@ const find = (): { readonly command: string; readonly version: string } | undefi
   }
 }
 
+/** The version of the one that is on this machine, if any. */
+export const version = (): string | undefined => find()?.version
+
 const settings = (server: URL, port: number): string =>
   `[databases]
 * = host=${server.hostname} port=${server.port} user=${server.username}

@@ -1,7 +1,7 @@
 /**
  * A real PostgreSQL server from npm, for tests and benchmarks: fsync on, a directory and a port of its own.
  */
-import { type ChildProcess, spawn } from "node:child_process"
+import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import * as fs from "node:fs"
 import { createRequire } from "node:module"
 import * as net from "node:net"
@@ -64,6 +64,15 @@ const makeLinks = (native: string): void => {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error
     }
   }
+}
+
+/** The version of the one from npm, if there is one for this platform. */
+export const version = (): string | undefined => {
+  const native = findBinaries()
+  if (typeof native !== "string") return undefined
+  makeLinks(native)
+  const { stdout } = spawnSync(path.join(native, "bin", "postgres"), ["--version"], { encoding: "utf8" })
+  return /[\d.]+\s*$/.exec(stdout ?? "")?.[0].trim()
 }
 
 /** A port that nobody listens on. */

@@ -128,7 +128,7 @@ export const missed = ({ ratios }: Result, { floor, slack }: Allowance): Readonl
   })
 
 /** Three digits, or all those before the point. */
-const digits = (value: number): string =>
+export const digits = (value: number): string =>
   Number.isNaN(value)
     ? "none"
     : value >= 100
@@ -154,7 +154,7 @@ const measureRow = ({ high, low, median, name, p50, p99, unit }: Measure): Reado
   p99 === undefined ? "" : `p99 ${digits(p99)} ms`
 ]
 
-const targetText = (target: Target): string =>
+export const targetText = (target: Target): string =>
   "atLeast" in target ? `at least ${target.atLeast}` : `at most ${target.atMost}`
 
 const ratioRow = ({ high, low, median, name, reached, target }: Ratio): ReadonlyArray<string> => [
