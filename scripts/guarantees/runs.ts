@@ -65,14 +65,23 @@ const thin = <Run extends { readonly machine: { readonly at: string } }, Result>
 
 export const benchNames: ReadonlyArray<string> = Object.keys(benches)
 
+/** Digits of a figure that say something. */
+const digits = 4
+
+const rounded = (_: string, value: unknown): unknown =>
+  typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(digits)) : value
+
+/** As it comes back from a document, so that a page says the same of what is given and of what is kept. */
+const asKept = <A>(value: A): A => JSON.parse(JSON.stringify(value, rounded))
+
 /** Of each benchmark and each suite the newest result. */
 export const merge = ({ bench, faults }: Kept): Kept => ({
-  bench: thin(bench, benchNames, {
+  bench: thin(asKept(bench), benchNames, {
     of: (run) => run.benches,
     name: (result) => result.bench,
     with: (run, benches) => ({ ...run, benches })
   }),
-  faults: thin(faults, suiteNames, {
+  faults: thin(asKept(faults), suiteNames, {
     of: (run) => run.suites,
     name: (result) => result.suite,
     with: (run, suites) => ({ ...run, suites })
@@ -90,12 +99,6 @@ export const judged = ({ faults }: Kept): ReadonlyArray<Found<FaultsRun, Judged>
   return faults.flatMap(({ machine, suites }) => suites.map((result) => ({ machine, result })))
     .sort((a, b) => names.indexOf(a.result.suite) - names.indexOf(b.result.suite))
 }
-
-/** Digits of a figure that say something. */
-const digits = 4
-
-const rounded = (_: string, value: unknown): unknown =>
-  typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(digits)) : value
 
 const isFlat = (value: unknown): boolean =>
   typeof value !== "object" || value === null
@@ -115,8 +118,7 @@ const lines = (value: unknown, indent = ""): string => {
 }
 
 /** What is kept, as it is written down. */
-export const format = (runs: ReadonlyArray<BenchRun | FaultsRun>): string =>
-  `${lines({ runs: JSON.parse(JSON.stringify(runs, rounded)) })}\n`
+export const format = (runs: ReadonlyArray<BenchRun | FaultsRun>): string => `${lines({ runs })}\n`
 
 /** Reads what a command has written, or what is kept. Throws a line that says what is wrong. */
 const read = <Run>(file: string, key: string, command: string): ReadonlyArray<Run> => {

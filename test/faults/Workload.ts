@@ -101,8 +101,8 @@ export class Worker {
       cents
     })
     const id = CommitId.generateUnsafe()
-    if (kind < 0.35 || one === other) return { id, writes: [move(one, kind < 0.2 ? cents : -cents, 0)] }
-    if (kind < 0.6) return { id, writes: [move(one, cents, 0)] }
+    // As much goes out as comes in, so that there is always something that is not there.
+    if (kind < 0.6 || one === other) return { id, writes: [move(one, kind < 0.3 ? cents : -cents, 0)] }
     return { id, writes: [move(one, -cents, 0), move(other, cents, 4)] }
   }
 
