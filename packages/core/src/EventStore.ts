@@ -14,6 +14,7 @@ import type { CommitId } from "./CommitId.ts"
 import type { EventStoreError } from "./EventStoreError.ts"
 import * as memoryPrograms from "./internal/memoryPrograms.ts"
 import * as memoryStore from "./internal/memoryStore.ts"
+import { paginate } from "./internal/pages.ts"
 import type * as Page from "./Page.ts"
 import { ProgramStore } from "./ProgramStore.ts"
 import { RowStore } from "./RowStore.ts"
@@ -65,6 +66,8 @@ export class EventStore extends Context.Service<EventStore, {
   readonly wakeUps: Stream.Stream<void>
 }>()("@varve/core/EventStore") {}
 
+const enlisted = Effect.flatMap(EventStore, (store) => store.enlisted)
+
 /** Where the next page starts, if there is one. */
 const next = (done: boolean, after: number | undefined): Option.Option<number | undefined> =>
   done || after === undefined ? Option.none() : Option.some(after)
@@ -94,30 +97,32 @@ export const read = (
   stream: StreamName,
   options?: Omit<Page.StreamRequest, "stream">
 ): Stream.Stream<StoredEvent, EventStoreError, EventStore> =>
-  Stream.paginate(
+  paginate(
     options?.after,
     (after) =>
       Effect.map(
         EventStore.use((store) => store.readStreamPage({ ...options, stream, after })),
         ({ atEnd, events }) => [events, next(atEnd, events.at(-1)?.version)] as const
-      )
+      ),
+    enlisted
   )
 
 /**
  * The events of the whole store, oldest first unless told, page by page, up to the head that the last page saw. No
- * connection is held between pages.
+ * connection is held between pages. From the second page on, the next one is read while one is handled.
  *
  * @category reading
  * @since 0.1.0
  */
 export const readAll = (request?: Page.Request): Stream.Stream<StoredEvent, EventStoreError, EventStore> =>
-  Stream.paginate(
+  paginate(
     request?.after,
     (after) =>
       Effect.map(
         EventStore.use((store) => store.readPage({ ...request, after })),
         ({ atHead, events, scannedTo }) => [events, next(atHead, scannedTo)] as const
-      )
+      ),
+    enlisted
   )
 
 /**

@@ -188,7 +188,7 @@ export const feed = Effect.fnUntraced(function*<R>(
   let page = yield* read(Math.min(...Array.from(desks.values(), ({ position }) => position)))
   while (true) {
     const { atHead, events, scannedTo } = page
-    const ahead = atHead ? undefined : yield* Effect.forkChild(read(scannedTo))
+    const ahead = atHead ? undefined : yield* Effect.forkChild(read(scannedTo), { startImmediately: true })
     const pausing = signals.changed || (yield* chores.due)
     course.atWork = events.length
     const ended = yield* workPage(course, job, desks, partitions, page, pausing).pipe(

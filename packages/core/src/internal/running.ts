@@ -1,5 +1,6 @@
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
 import type * as Command from "../Command.ts"
@@ -139,17 +140,23 @@ export const foldStream = Effect.fnUntraced(function*(local: Local, stream: Stre
   readonly seen?: ((event: Tagged, version: number) => void) | undefined
 }) {
   let loaded: Loaded = options?.from ?? { state: local.definition.initial, version: 0 }
-  let after = loaded.version
   const only = options?.times === true ? undefined : "payloads"
+  const read = (after: number) => local.store.readStreamPage({ stream, after, until: options?.until, only })
+  let page = yield* read(loaded.version)
   while (true) {
-    const page = yield* local.store.readStreamPage({ stream, after, until: options?.until, only })
+    const last = page.events.at(-1)
+    const over = page.atEnd || last === undefined || (options?.prefix === true && options.counts?.(last) === false)
+    // The next page is read while this one is folded, except on the connection of a transaction of the program.
+    const next = over
+      ? undefined
+      : (yield* local.store.enlisted)
+      ? read(last.version)
+      : Fiber.join(yield* Effect.forkChild(read(last.version), { startImmediately: true }))
     const folded = fold(local, loaded, page.events, options?.counts, options?.seen)
     if (Result.isFailure(folded)) return yield* Effect.fail(folded.failure)
     loaded = folded.success
-    const last = page.events.at(-1)
-    if (page.atEnd || last === undefined) return loaded
-    if (options?.prefix === true && options.counts?.(last) === false) return loaded
-    after = last.version
+    if (next === undefined) return loaded
+    page = yield* next
   }
 })
 
