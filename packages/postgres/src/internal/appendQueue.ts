@@ -13,6 +13,12 @@ import type { Sender, Sent } from "./sender.ts"
 import type { Settings } from "./settings.ts"
 import { isAboutData, isKnownCommit, isRolledBack, reasonOf } from "./sqlError.ts"
 
+/**
+ * Of a batch of at least so many, half of the callers are answered first: what they append next is on its way while the
+ * others go on, so that program and database work at the same time. With fewer, a batch more costs more than that gains.
+ */
+const apartFrom = 16
+
 /** Most bytes of JSON text sent in one call. A commit larger than that travels alone. */
 const bytesPerBatch = 8_388_608
 
@@ -38,11 +44,15 @@ const fail = (reason: EventStoreError.EventStoreError["reason"]): Result =>
 const unavailable = (what: string, expected: string, actual: string): Result =>
   fail(new EventStoreError.Unavailable({ what, expected, actual }))
 
+const tell = (entry: Entry, result: Result): void => {
+  entry.resume(result)
+  entry.onDone?.()
+}
+
 const finish = (entry: Entry, result: Result): void => {
   if (entry.done) return
   entry.done = true
-  entry.resume(result)
-  entry.onDone?.()
+  tell(entry, result)
 }
 
 /**
@@ -63,6 +73,8 @@ const finishUnknown = (entries: ReadonlyArray<Entry>, otherwise: Result): void =
  * A batch is a prefix of the queue, one is under way at a time, and the database judges the commits of a batch in
  * their order: so commits are judged in queue order. A batch ends before a second commit of an id that is in it, which
  * then finds the first one stored.
+ *
+ * Some are told their answer when the next batch is on its way, which takes a moment: the database works while they go on.
  *
  * Every entry is answered: the sending is bounded in time, whatever it ends with is handed to the entries it has not
  * answered, and closing the scope answers those that wait.
@@ -87,6 +99,22 @@ export const make = (
     let closed = false
     let running = false
     let draining: Fiber.Fiber<void> | undefined
+    /** Answers that are told when the next batch is on its way. */
+    let answers: Array<readonly [Entry, Result]> = []
+
+    const tellAll = (): void => {
+      const told = answers
+      answers = []
+      for (const [entry, result] of told) tell(entry, result)
+    }
+
+    /** How many of a batch are answered at once: the others when the next batch is on its way. */
+    const countAtOnce = (batch: ReadonlyArray<Entry>): number => {
+      // A database in this process does nothing meanwhile, and what rides may keep the next batch waiting.
+      if (settings.yieldFirst || !attached.isEmpty) return batch.length
+      if (pending.length > 0) return 0
+      return batch.length < apartFrom ? batch.length : batch.length >> 1
+    }
 
     const cut = (): ReadonlyArray<Entry> => {
       const now = performance.now()
@@ -120,13 +148,20 @@ export const make = (
     /** Sends entries, answers each, and fails only where it is not known what became of them. */
     const write = (entries: ReadonlyArray<Entry>, check: boolean): Effect.Effect<void, SqlError> => {
       let batch: ReadonlyArray<Entry> = []
-      const answered = ({ answers, told }: Sent): Effect.Effect<void> => {
+      const answered = (sent: Sent): Effect.Effect<void> => {
+        const { told } = sent
         let wrote = false
         // Before the callers go on: what they read next waits for what is missed.
         told.missed()
-        answers.forEach((answer, i) => {
+        // What is sent once more is in doubt, and its next part may take long.
+        const atOnce = check ? batch.length : countAtOnce(batch)
+        sent.answers.forEach((answer, i) => {
           if (answer._tag === "Success" && !answer.value.replayed) wrote = true
-          finish(batch[i]!, answer)
+          const entry = batch[i]!
+          if (i < atOnce) return finish(entry, answer)
+          if (entry.done) return
+          entry.done = true
+          answers.push([entry, answer])
         })
         const events = wrote ? written : Effect.void
         return told.moved ? Effect.andThen(events, moved) : events
@@ -189,6 +224,8 @@ export const make = (
 
     const drain = Effect.gen(function*() {
       while (true) {
+        // Behind the sending, which comes first as long as a connection is free.
+        queueMicrotask(tellAll)
         // A database in this process answers before its callers have come again: they come first.
         if (settings.yieldFirst) yield* Effect.yieldNow
         // While no connection is held, and what waits may still be withdrawn.
