@@ -79,6 +79,9 @@ function nearest(file: string): string | undefined {
 const loader = "packages/cli/src/internal/projectFile.ts"
 const computed = "(computed)"
 
+/** What a page imports as well: it holds nothing but what runs in a browser. */
+const forBrowsers = "examples/shop/src/domain/"
+
 const violations: Array<string> = []
 const violation = (file: string, line: number, reason: string) => violations.push(`${file}:${line}: ${reason}`)
 
@@ -131,6 +134,9 @@ const checkRelative = (area: Area, file: string, { line, specifier }: Import): s
     violation(file, line, `${specifier} does not exist`)
     return undefined
   }
+  if (file.startsWith(forBrowsers) && !target.startsWith(forBrowsers)) {
+    violation(file, line, `${forBrowsers} runs in a browser: it imports nothing from elsewhere, so not ${specifier}`)
+  }
   if (nearest(target) === area.folder) {
     if (target.endsWith("/index.ts") && target.includes("/src/")) {
       violation(file, line, `${specifier} is a barrel: import the module itself`)
@@ -163,6 +169,9 @@ const checkPackage = (area: Area, file: string, { line, specifier }: Import): vo
   }
   if (area.level === 0 && name !== "effect") {
     return void violation(file, line, `core imports nothing but effect and itself, so not ${specifier}`)
+  }
+  if (file.startsWith(forBrowsers) && name !== "effect" && name !== "@varve/core") {
+    violation(file, line, `${forBrowsers} runs in a browser: it imports effect and core, so not ${specifier}`)
   }
   if (!isBuiltin(specifier) && !area.dependencies.has(name)) {
     violation(file, line, `${specifier} is not among the dependencies of ${area.name}`)

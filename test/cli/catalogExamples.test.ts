@@ -7,7 +7,7 @@ import { varve } from "./fixtures/run.ts"
 
 const examples = join(import.meta.dirname, "../../examples")
 
-describe.each(["bank", "loans"])("the catalogue of the %s", (name) => {
+describe.each(["bank", "loans", "shop"])("the catalogue of the %s", (name) => {
   const config = join(examples, name, "varve.config.ts")
   const file = join(examples, name, "varve.catalog.json")
 
