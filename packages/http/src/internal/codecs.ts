@@ -1,0 +1,213 @@
+import { Aggregate, Commit, type Projection, ProjectionError } from "@varve/core"
+import * as DateTime from "effect/DateTime"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as SchemaAST from "effect/SchemaAST"
+import type * as SchemaIssue from "effect/SchemaIssue"
+import * as SchemaParser from "effect/SchemaParser"
+
+/** Values on their way over the wire and back, as JSON. Made once a schema. */
+export interface Codec {
+  /** A JSON value. Throws where the value does not fit its schema. */
+  readonly encode: (value: unknown) => unknown
+  readonly decode: (json: unknown) => Result.Result<unknown, SchemaIssue.Issue>
+}
+
+const everything = { errors: "all" } as const
+
+/** What travels is plain data: its schemas ask for no services. */
+export const jsonOf = (schema: Schema.Top): Codec => {
+  const codec = Schema.toCodecJson(schema as Schema.Codec<unknown, unknown>)
+  return {
+    encode: Schema.encodeUnknownSync(codec),
+    decode: SchemaParser.decodeUnknownResult(codec, everything)
+  }
+}
+
+/** Makes what is made of a definition when it is first asked for, once. */
+const once = <K extends object, A>(make: (key: K) => A): (key: K) => A => {
+  const made = new WeakMap<K, A>()
+  return (key) => {
+    const known = made.get(key)
+    if (known !== undefined) return known
+    const value = make(key)
+    made.set(key, value)
+    return value
+  }
+}
+
+/** Values of a tagged union, each by the schema of its tag. */
+const byTag = (definitions: ReadonlyArray<{ readonly tag: string; readonly schema: Schema.Top }>): Codec => {
+  const schemas = new Map(definitions.map(({ schema, tag }) => [tag, schema]))
+  const whole = jsonOf(Schema.Union(Array.from(schemas.values())))
+  const single = new Map<string, Codec>()
+  const codecOf = (value: unknown): Codec => {
+    const tag = typeof value === "object" && value !== null && "_tag" in value ? value._tag : undefined
+    if (typeof tag !== "string") return whole
+    const schema = schemas.get(tag)
+    if (schema === undefined) return whole
+    const known = single.get(tag)
+    if (known !== undefined) return known
+    const made = jsonOf(schema)
+    single.set(tag, made)
+    return made
+  }
+  return {
+    encode: (value) => codecOf(value).encode(value),
+    decode: (json) => codecOf(json).decode(json)
+  }
+}
+
+/** The contents of an aggregate. */
+export interface AggregateCodecs {
+  /** Whether a text is an id. */
+  readonly id: (text: unknown) => Result.Result<unknown, SchemaIssue.Issue>
+  readonly state: Codec
+  readonly event: Codec
+  /** Commands, tag included. */
+  readonly command: Codec
+  readonly rejection: Codec
+}
+
+export const aggregate: (aggregate: Aggregate.Any) => AggregateCodecs = once((aggregate) => ({
+  // The id in a path is the id of the program: it is looked at, and not decoded.
+  id: SchemaParser.decodeUnknownResult(Schema.toType(aggregate.id), everything),
+  state: jsonOf(aggregate.state),
+  event: byTag(aggregate.events),
+  command: byTag(aggregate.commands),
+  rejection: jsonOf(Schema.Union(aggregate.rejections))
+}))
+
+/** The contents of a projection. */
+export interface ProjectionCodecs {
+  readonly row: Codec
+  readonly event: Codec
+  /** Values of a field of the rows. A field that the schema does not name holds any JSON value. */
+  readonly field: (name: string) => Codec
+}
+
+/** The schemas that a field has in a schema of objects, or in several. */
+const fieldsOf = (ast: SchemaAST.AST, name: string): ReadonlyArray<SchemaAST.AST> => {
+  if (SchemaAST.isUnion(ast)) return ast.types.flatMap((type) => fieldsOf(type, name))
+  if (SchemaAST.isSuspend(ast)) return []
+  if (SchemaAST.isDeclaration(ast)) {
+    // A class: its fields are those of the structure that it is made of.
+    return ast.typeParameters.flatMap((type) => fieldsOf(type, name))
+  }
+  return SchemaAST.isObjects(ast)
+    ? ast.propertySignatures.filter((signature) => signature.name === name).map(({ type }) => type)
+    : []
+}
+
+export const projection: (projection: Projection.Any) => ProjectionCodecs = once(({ events, row }) => {
+  const fields = new Map<string, Codec>()
+  const made = (name: string): Codec => {
+    const found = fieldsOf(row.ast, name).map((ast) => Schema.make<Schema.Top>(ast))
+    return jsonOf(found.length === 0 ? Schema.Json : Schema.UndefinedOr(Schema.Union(found)))
+  }
+  return {
+    row: jsonOf(row),
+    event: byTag(events),
+    field: (name) => {
+      const known = fields.get(name)
+      if (known !== undefined) return known
+      const codec = made(name)
+      fields.set(name, codec)
+      return codec
+    }
+  }
+})
+
+export const receipt = jsonOf(Commit.Receipt)
+export const executionError = jsonOf(Aggregate.ExecutionError)
+export const projectionError = jsonOf(ProjectionError.ProjectionError)
+
+/** Where a reader is, in a store: `<store>:<position>`, or a position alone. */
+export interface Place {
+  readonly storeId: string | undefined
+  readonly position: number
+}
+
+/** The text of a place, as headers and events of a stream carry it. */
+export const encodePlace = ({ position, storeId }: Place): string =>
+  storeId === undefined ? String(position) : `${storeId}:${position}`
+
+/** The place that a text names; `undefined` when it names none. */
+export const decodePlace = (text: string): Place | undefined => {
+  const found = /^(?:([!-9;-~]{1,128}):)?(0|[1-9][0-9]{0,15})$/.exec(text)
+  if (found === null) return undefined
+  const position = Number(found[2])
+  return Number.isSafeInteger(position) ? { storeId: found[1], position } : undefined
+}
+
+/** What a reader waits for, as the place that it names: none for who does not wait. */
+export const placeOfAfter = (after: Projection.After | undefined): Place | undefined => {
+  if (after === undefined) return undefined
+  if (typeof after === "number") return { storeId: undefined, position: after }
+  const receipt = Option.isOption(after) ? Option.getOrUndefined(after) : after
+  return receipt && { storeId: receipt.storeId, position: receipt.last }
+}
+
+/** The other way. Positions are branded; whoever reads it looks at them again. */
+export const afterOfPlace = ({ position, storeId }: Place): Projection.After =>
+  storeId === undefined ? position : { storeId, last: position as Commit.Receipt["last"] }
+
+/** A point in the history: `version:7`, `position:12`, `recordedAt:2026-01-31T12:00:00.000Z`, `occurredAt:…`. */
+export const encodeAt = (at: Aggregate.At | Projection.At): string => {
+  if ("version" in at) return `version:${at.version}`
+  if ("position" in at) return `position:${at.position}`
+  return "recordedAt" in at
+    ? `recordedAt:${DateTime.formatIso(at.recordedAt)}`
+    : `occurredAt:${DateTime.formatIso(at.occurredAt)}`
+}
+
+/** The point that a text names; `undefined` when it names none. */
+export const decodeAt = (text: string): Aggregate.At | undefined => {
+  const colon = text.indexOf(":")
+  const kind = text.slice(0, colon)
+  const value = text.slice(colon + 1)
+  if (kind === "version" || kind === "position") {
+    if (!/^(0|[1-9][0-9]{0,15})$/.test(value) || !Number.isSafeInteger(Number(value))) return undefined
+    return kind === "version" ? { version: Number(value) } : { position: Number(value) }
+  }
+  if (kind !== "recordedAt" && kind !== "occurredAt") return undefined
+  // A time of day without a zone would be that of the server.
+  const time = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?$/.test(value)
+    ? Option.getOrUndefined(DateTime.make(value))
+    : undefined
+  if (time === undefined) return undefined
+  const utc = DateTime.toUtc(time)
+  return kind === "recordedAt" ? { recordedAt: utc } : { occurredAt: utc }
+}
+
+const isScalar = (value: unknown): boolean =>
+  value === null || typeof value === "string" || typeof value === "number" || typeof value === "boolean"
+
+const scalarOf = (text: string): unknown => {
+  if (text === "undefined") return undefined
+  try {
+    const value: unknown = JSON.parse(text)
+    return isScalar(value) ? value : text
+  } catch {
+    return text
+  }
+}
+
+/** A scalar as the text of a parameter: as it is, in quotes where it would be read as something else. */
+export const encodeScalar = (value: unknown): string => {
+  if (value === undefined) return "undefined"
+  return typeof value === "string" && scalarOf(value) === value ? value : JSON.stringify(value)
+}
+
+/** A value of a field, as the text of a parameter. */
+export const encodeField = (codec: Codec, value: unknown): string => encodeScalar(codec.encode(value))
+
+/** A value of a field from its text: what the text says as JSON, or else the text itself, where only that fits the field. */
+export const decodeField = (codec: Codec, text: string): Result.Result<unknown, SchemaIssue.Issue> => {
+  const value = scalarOf(text)
+  const found = codec.decode(value)
+  if (Result.isSuccess(found) || value === text) return found
+  const asText = codec.decode(text)
+  return Result.isSuccess(asText) ? asText : found
+}
