@@ -1,4 +1,4 @@
-import { Aggregate, Commit, type Projection, ProjectionError } from "@varve/core"
+import { Aggregate, type Commit, type Projection, ProjectionError } from "@varve/core"
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
@@ -6,6 +6,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import type * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
+import * as wire from "./wire.ts"
 
 /** Values on their way over the wire and back, as JSON. Made once a schema. */
 export interface Codec {
@@ -37,52 +38,34 @@ const once = <K extends object, A>(make: (key: K) => A): (key: K) => A => {
   }
 }
 
-/** Values of a tagged union, each by the schema of its tag. */
-const byTag = (definitions: ReadonlyArray<{ readonly tag: string; readonly schema: Schema.Top }>): Codec => {
-  const schemas = new Map(definitions.map(({ schema, tag }) => [tag, schema]))
-  const whole = jsonOf(Schema.Union(Array.from(schemas.values())))
-  const single = new Map<string, Codec>()
-  const codecOf = (value: unknown): Codec => {
-    const tag = typeof value === "object" && value !== null && "_tag" in value ? value._tag : undefined
-    if (typeof tag !== "string") return whole
-    const schema = schemas.get(tag)
-    if (schema === undefined) return whole
-    const known = single.get(tag)
-    if (known !== undefined) return known
-    const made = jsonOf(schema)
-    single.set(tag, made)
-    return made
-  }
-  return {
-    encode: (value) => codecOf(value).encode(value),
-    decode: (json) => codecOf(json).decode(json)
-  }
-}
-
 /** The contents of an aggregate. */
 export interface AggregateCodecs {
   /** Whether a text is an id. */
   readonly id: (text: unknown) => Result.Result<unknown, SchemaIssue.Issue>
-  readonly state: Codec
-  readonly event: Codec
-  /** Commands, tag included. */
-  readonly command: Codec
+  /** Commands, tag included, by tag. */
+  readonly commands: ReadonlyMap<string, Codec>
   readonly rejection: Codec
+  readonly executed: Codec
+  readonly loaded: Codec
+  readonly evolved: Codec
 }
 
 export const aggregate: (aggregate: Aggregate.Any) => AggregateCodecs = once((aggregate) => ({
   // The id in a path is the id of the program: it is looked at, and not decoded.
-  id: SchemaParser.decodeUnknownResult(Schema.toType(aggregate.id), everything),
-  state: jsonOf(aggregate.state),
-  event: byTag(aggregate.events),
-  command: byTag(aggregate.commands),
-  rejection: jsonOf(Schema.Union(aggregate.rejections))
+  id: SchemaParser.decodeUnknownResult(Schema.toType(aggregate.id as Schema.Codec<unknown>), everything),
+  commands: new Map(aggregate.commands.map(({ schema, tag }) => [tag, jsonOf(schema)])),
+  rejection: jsonOf(Schema.Union(aggregate.rejections)),
+  executed: jsonOf(wire.executed(aggregate)),
+  loaded: jsonOf(wire.loaded(aggregate)),
+  evolved: jsonOf(wire.evolved(aggregate))
 }))
 
 /** The contents of a projection. */
 export interface ProjectionCodecs {
   readonly row: Codec
-  readonly event: Codec
+  readonly listed: Codec
+  readonly many: Codec
+  readonly touch: Codec
   /** Values of a field of the rows. A field that the schema does not name holds any JSON value. */
   readonly field: (name: string) => Codec
 }
@@ -100,7 +83,8 @@ const fieldsOf = (ast: SchemaAST.AST, name: string): ReadonlyArray<SchemaAST.AST
     : []
 }
 
-export const projection: (projection: Projection.Any) => ProjectionCodecs = once(({ events, row }) => {
+export const projection: (projection: Projection.Any) => ProjectionCodecs = once((projection) => {
+  const { row } = projection
   const fields = new Map<string, Codec>()
   const made = (name: string): Codec => {
     const found = fieldsOf(row.ast, name).map((ast) => Schema.make<Schema.Top>(ast))
@@ -108,7 +92,9 @@ export const projection: (projection: Projection.Any) => ProjectionCodecs = once
   }
   return {
     row: jsonOf(row),
-    event: byTag(events),
+    listed: jsonOf(wire.listed(projection)),
+    many: jsonOf(wire.many(projection)),
+    touch: jsonOf(wire.touch(projection)),
     field: (name) => {
       const known = fields.get(name)
       if (known !== undefined) return known
@@ -119,7 +105,8 @@ export const projection: (projection: Projection.Any) => ProjectionCodecs = once
   }
 })
 
-export const receipt = jsonOf(Commit.Receipt)
+export const count = jsonOf(wire.count)
+export const keys = jsonOf(wire.keys)
 export const executionError = jsonOf(Aggregate.ExecutionError)
 export const projectionError = jsonOf(ProjectionError.ProjectionError)
 

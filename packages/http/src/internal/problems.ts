@@ -59,10 +59,10 @@ export const make = (
 
 const formatIssues = SchemaIssue.makeFormatterStandardSchemaV1()
 
-/** What is wrong with a part of a request, path by path. The first segment is the part: `body`, `path`, `query`, `headers`. */
-export const badRequest = (part: string, issue: SchemaIssue.Issue): Problem => {
+/** What is wrong with a part of a request, path by path. A path begins with where it is: `body`, `path`, `query`, `headers`. */
+export const badRequest = (part: ReadonlyArray<string>, issue: SchemaIssue.Issue): Problem => {
   const errors = formatIssues(issue).issues.slice(0, issuesPerProblem).map(({ message, path = [] }) => ({
-    path: [part, ...path.map((segment) => String(typeof segment === "object" ? segment.key : segment))],
+    path: [...part, ...path.map((segment) => String(typeof segment === "object" ? segment.key : segment))],
     message
   }))
   const [first] = errors

@@ -1,0 +1,75 @@
+import { Metadata } from "@varve/core"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as HttpApi from "effect/http-api/HttpApi"
+import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
+import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
+import type * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
+import { HttpServerRequest } from "effect/http/HttpServerRequest"
+import type * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Scope from "effect/Scope"
+import * as problems from "./problems.ts"
+import type { Problem } from "./problems.ts"
+
+/** Who may enter, and for whom. */
+export interface Guard {
+  readonly security?: HttpApiMiddleware.AnyService | undefined
+  readonly tenant?:
+    | ((circumstances: { readonly request: HttpServerRequest; readonly actor: string | undefined }) => string)
+    | undefined
+}
+
+type Response = HttpServerResponse.HttpServerResponse
+
+/** The tenant of a request, around what is done for it. */
+const forTenant = <E, R>(
+  { tenant }: Guard,
+  self: Effect.Effect<Response, E, R>
+): Effect.Effect<Response, E, R | HttpServerRequest> =>
+  tenant === undefined ? self : Effect.gen(function*() {
+    const request = yield* HttpServerRequest
+    const { actor } = yield* Metadata.Current
+    return yield* Metadata.provide({ tenant: tenant({ request, actor }) })(self)
+  })
+
+/** Every end as a response: a problem that is known, or one that says nothing and is logged. */
+const respond = <R>(self: Effect.Effect<Response, Problem, R>): Effect.Effect<Response, never, R> =>
+  Effect.catchCause(self, (cause) => {
+    if (Cause.hasInterrupts(cause)) return Effect.failCause(cause as Cause.Cause<never>)
+    const problem = cause.reasons.find((reason) => reason._tag === "Fail")?.error
+    if (problem !== undefined) return Effect.succeed(problems.toResponse(problem))
+    return Effect.as(
+      Effect.logError("A request has failed", cause),
+      problems.toResponse(problems.make("Defect", undefined))
+    )
+  })
+
+/**
+ * Puts security and tenant around a handler. The middleware is effect's own, and is run as effect runs it: with the
+ * credentials of the request, and with the endpoint and the group that it guards.
+ */
+export const make = <R>(
+  guard: Guard,
+  described: { readonly group: string; readonly endpoint: HttpApiEndpoint.Top },
+  handler: Effect.Effect<Response, Problem, R>
+): Effect.Effect<Effect.Effect<Response, never, R | HttpServerRequest>, never, never> => {
+  const answered = respond(forTenant(guard, handler))
+  const { security } = guard
+  if (security === undefined) return keepServices(answered)
+  const { identifier, method, path } = described.endpoint
+  // The contents are read by the handler, so the endpoint that is guarded has none.
+  const bare = HttpApiEndpoint.make(method)(identifier, path as `/${string}`).middleware(security as never)
+  const group = HttpApiGroup.make(described.group).add(bare)
+  const api = HttpApi.make("Guarded").add(group)
+  const made = HttpApiBuilder.endpoint(api, described.group, identifier, (() => answered) as never)
+  // What it requires is of the middleware, which is in the context of the layer.
+  return made as unknown as Effect.Effect<Effect.Effect<Response, never, R | HttpServerRequest>>
+}
+
+/** What was there when the routes were made is there for every request. The scope of a request is its own. */
+const keepServices = <R>(self: Effect.Effect<Response, never, R>) =>
+  Effect.contextWith((context: Context.Context<never>) =>
+    Effect.succeed(Effect.provideContext(self, Context.omit(Scope.Scope)(context as Context.Context<Scope.Scope>)))
+  )

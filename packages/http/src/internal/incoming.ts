@@ -1,0 +1,153 @@
+import type { Aggregate, Projection } from "@varve/core"
+import * as ByteSize from "effect/ByteSize"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
+import type { HttpServerRequest } from "effect/http/HttpServerRequest"
+import * as Limits from "../Limits.ts"
+import * as codecs from "./codecs.ts"
+import * as paths from "./paths.ts"
+import * as problems from "./problems.ts"
+import type { Problem } from "./problems.ts"
+
+/** A request whose path was read: the segments behind the prefix, decoded, and the parameters. */
+export interface Incoming {
+  readonly request: HttpServerRequest
+  /** Segments behind that of the part, as they were sent. */
+  readonly rest: ReadonlyArray<string>
+  readonly query: URLSearchParams
+}
+
+/** The request that an endpoint is at work on. */
+export class Current extends Context.Service<Current, Incoming>()("@varve/http/Incoming") {}
+
+/** The segments of a path, and the parameters behind it. Empty segments are none. */
+export const parse = (url: string): { readonly segments: ReadonlyArray<string>; readonly query: string } => {
+  const hash = url.indexOf("#")
+  const whole = hash < 0 ? url : url.slice(0, hash)
+  const mark = whole.indexOf("?")
+  const path = mark < 0 ? whole : whole.slice(0, mark)
+  return { segments: path.split("/").filter((segment) => segment !== ""), query: mark < 0 ? "" : whole.slice(mark + 1) }
+}
+
+/** The text of a segment: an id, or a key. */
+export const text = (segment: string, name: string): Effect.Effect<string, Problem> => {
+  const decoded = paths.decodeSegment(segment)
+  return decoded === undefined
+    ? Effect.fail(problems.badPart(["path", name], "UTF-8, percent-encoded"))
+    : Effect.succeed(decoded)
+}
+
+/** The parameters of a request, each once, all of them known: one that is misspelt would be answered as if it were not there. */
+export const parameters = (
+  { query }: Incoming,
+  isKnown: (name: string) => boolean,
+  expected: string
+): Effect.Effect<ReadonlyMap<string, string>, Problem> => {
+  const found = new Map<string, string>()
+  for (const [name, value] of query) {
+    if (!isKnown(name)) {
+      return Effect.fail(problems.badPart(["query", name], `a parameter of the endpoint (${expected})`))
+    }
+    if (found.has(name)) return Effect.fail(problems.badPart(["query", name], "the parameter once"))
+    found.set(name, value)
+  }
+  return Effect.succeed(found)
+}
+
+/** A whole number of a range; `undefined` where there is none. */
+export const int = (
+  path: readonly [part: string, name: string],
+  value: string | undefined,
+  minimum: number,
+  maximum: number
+): Effect.Effect<number | undefined, Problem> => {
+  if (value === undefined) return Effect.succeed(undefined)
+  const number = /^(0|[1-9][0-9]{0,15})$/.test(value) ? Number(value) : Number.NaN
+  return number >= minimum && number <= maximum
+    ? Effect.succeed(number)
+    : Effect.fail(problems.badPart(path, `a whole number from ${minimum} to ${maximum}`))
+}
+
+const atForms = "position:12, recordedAt:2026-01-31T12:00:00Z or occurredAt:2026-01-31T12:00:00Z"
+
+/** The point of an instance that is asked for. */
+export const instanceAt = (value: string | undefined): Effect.Effect<Aggregate.At | undefined, Problem> => {
+  if (value === undefined) return Effect.succeed(undefined)
+  const at = codecs.decodeAt(value)
+  return at === undefined
+    ? Effect.fail(problems.badPart(["query", "at"], `version:7, ${atForms}`))
+    : Effect.succeed(at)
+}
+
+/** The point of the store that is asked for. */
+export const storeAt = (value: string | undefined): Effect.Effect<Projection.At | undefined, Problem> => {
+  if (value === undefined) return Effect.succeed(undefined)
+  const at = codecs.decodeAt(value)
+  return at === undefined || "version" in at
+    ? Effect.fail(problems.badPart(["query", "at"], atForms))
+    : Effect.succeed(at)
+}
+
+/** What a reader waits for, and how long. */
+export const readOptions = ({ request: { headers } }: Incoming): Effect.Effect<Projection.ReadOptions, Problem> => {
+  const after = headers["varve-after"]
+  if (after === undefined) return Effect.succeed({})
+  const place = codecs.decodePlace(after)
+  if (place === undefined) {
+    return Effect.fail(problems.badPart(["headers", "varve-after"], "a position, or a store, a colon and a position"))
+  }
+  return Effect.map(
+    int(["headers", "varve-wait"], headers["varve-wait"], 0, Limits.waitMillis),
+    (timeout = Limits.waitMillisDefault) => ({ after: codecs.afterOfPlace(place), timeout })
+  )
+}
+
+/** The version that a command expects. */
+export const expected = ({ request: { headers } }: Incoming): Effect.Effect<number | undefined, Problem> => {
+  const value = headers["if-match"]
+  if (value === undefined) return Effect.succeed(undefined)
+  const found = /^"(0|[1-9][0-9]{0,9})"$/.exec(value)
+  return found === null
+    ? Effect.fail(problems.badPart(["headers", "if-match"], "one version in quotes, as an ETag gives it: \"7\""))
+    : Effect.succeed(Number(found[1]))
+}
+
+const keyPattern = new RegExp(`^[!-~]{1,${Limits.keyCharacters}}$`)
+
+/** What a client tells this command from others by. */
+export const idempotencyKey = ({ request: { headers } }: Incoming): Effect.Effect<string | undefined, Problem> => {
+  const key = headers["idempotency-key"]
+  return key === undefined || keyPattern.test(key)
+    ? Effect.succeed(key)
+    : Effect.fail(
+      problems.badPart(["headers", "idempotency-key"], `1 to ${Limits.keyCharacters} printable characters of ASCII`)
+    )
+}
+
+const isJson = (contentType: string | undefined): boolean =>
+  contentType !== undefined && /^application\/json\s*(;|$)/i.test(contentType)
+
+const tooLarge = (limitBytes: number): Problem =>
+  problems.make("TooLarge", `At most ${limitBytes} bytes`, { limitBytes })
+
+/** The body as JSON; `undefined` where there is none. */
+export const body = ({ request }: Incoming, limitBytes: number): Effect.Effect<unknown, Problem> =>
+  Effect.provideService(request.text, HttpIncomingMessage.MaxBodySize, ByteSize.bytes(limitBytes)).pipe(
+    Effect.mapError(({ reason }) =>
+      reason._tag === "RequestParseError" && reason.reason === "BodyTooLarge"
+        ? tooLarge(limitBytes)
+        : problems.badPart(["body"], "a body that can be read")
+    ),
+    Effect.flatMap((text) => {
+      if (text === "") return Effect.succeed(undefined)
+      if (!isJson(request.headers["content-type"])) {
+        return Effect.fail(problems.make("NoMediaType", "Expected a body of application/json"))
+      }
+      try {
+        return Effect.succeed(JSON.parse(text) as unknown)
+      } catch {
+        return Effect.fail(problems.badPart(["body"], "JSON"))
+      }
+    })
+  )
