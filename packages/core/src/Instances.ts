@@ -69,6 +69,10 @@ export const of = <A extends Aggregate.Any>(
  * Provides the instances of an aggregate as something else runs them: a server that is asked over the network, a cache
  * in front of another layer.
  *
+ * **Details**
+ *
+ * Without a `diff` of its own, a difference is that of two loads.
+ *
  * **Gotchas**
  *
  * `Aggregate.executeAll` needs instances that are run in this process, against one store: it is `Refused` here.
@@ -78,7 +82,7 @@ export const of = <A extends Aggregate.Any>(
  */
 export const layer = <A extends Aggregate.Any, E, R>(
   aggregate: A,
-  running: Effect.Effect<Running<A>, E, R>
+  running: Effect.Effect<Omit<Running<A>, "diff"> & Partial<Pick<Running<A>, "diff">>, E, R>
 ): Layer.Layer<Aggregate.Instances<A["tag"]>, E, R> =>
   // As above; the type parameters stop at the key.
   instances.layerElsewhere(definitionOf(aggregate), running as never) as never

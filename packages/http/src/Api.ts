@@ -17,6 +17,7 @@ import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import * as describe from "./internal/describe.ts"
+import type { Guard } from "./internal/guard.ts"
 import * as partPaths from "./internal/paths.ts"
 import * as problems from "./internal/problems.ts"
 import * as serve from "./internal/serve.ts"
@@ -72,6 +73,8 @@ export interface Api<D extends Domain.Any, Security extends HttpApiMiddleware.An
    * `addHttpApi` of the application's own.
    */
   readonly httpApi: HttpApi.HttpApi<D["name"], HttpApiGroup.Top>
+  /** For modules that serve more of the domain in the same way: where its parts are, and who may enter. */
+  readonly "~internal": { readonly paths: ReadonlyMap<string, partPaths.PartPath>; readonly guard: Guard; readonly prefix: string }
   /** Adds the routes to the router. */
   readonly layer: Layer.Layer<never, never, HttpRouter.HttpRouter | Parts<D> | Context.Service.Identifier<Security>>
 }
@@ -133,7 +136,12 @@ export const make = <const D extends Domain.Any, Security extends HttpApiMiddlew
     })
   )
   // The names of the parts are known by type; what a list of them requires is not.
-  return { domain, httpApi, layer: routes as never }
+  return {
+    domain,
+    httpApi,
+    "~internal": { paths, guard: { security, tenant }, prefix: prefix ?? "" },
+    layer: routes as never
+  }
 }
 
 /**

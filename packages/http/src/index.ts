@@ -2,5 +2,6 @@
  * @since 0.1.0
  */
 export * as Api from "./Api.ts"
+export * as Client from "./Client.ts"
 export * as Limits from "./Limits.ts"
 export * as Paths from "./Paths.ts"

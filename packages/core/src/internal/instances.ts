@@ -78,17 +78,17 @@ export const layer = (parts: Definition): Layer.Layer<Identifier, never, EventSt
 /** Instances that something else runs. */
 export const layerElsewhere = <E, R>(
   parts: Definition,
-  running: Effect.Effect<Omit<Running, "definition" | "local">, E, R>
+  running: Effect.Effect<Omit<Running, "definition" | "local" | "diff"> & Partial<Pick<Running, "diff">>, E, R>
 ): Layer.Layer<Identifier, E, R> =>
   Layer.effect(
     keyOf(parts.name),
-    Effect.map(running, ({ diff, execute, history, load }): Running => ({
+    Effect.map(running, ({ diff: own, execute, history, load }): Running => ({
       definition: parts,
       local: undefined,
       execute,
       load,
       history,
-      diff
+      diff: own ?? ((id, points) => diff(parts, load, id, points))
     }))
   )
 

@@ -1,4 +1,6 @@
 /**
  * @since 0.1.0
  */
-export {}
+export * as Client from "../Client.ts"
+export * as Limits from "../Limits.ts"
+export * as Paths from "../Paths.ts"

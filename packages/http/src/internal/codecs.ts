@@ -48,6 +48,7 @@ export interface AggregateCodecs {
   readonly executed: Codec
   readonly loaded: Codec
   readonly evolved: Codec
+  readonly evolvedPage: Codec
 }
 
 export const aggregate: (aggregate: Aggregate.Any) => AggregateCodecs = once((aggregate) => ({
@@ -57,7 +58,8 @@ export const aggregate: (aggregate: Aggregate.Any) => AggregateCodecs = once((ag
   rejection: jsonOf(Schema.Union(aggregate.rejections)),
   executed: jsonOf(wire.executed(aggregate)),
   loaded: jsonOf(wire.loaded(aggregate)),
-  evolved: jsonOf(wire.evolved(aggregate))
+  evolved: jsonOf(wire.evolved(aggregate)),
+  evolvedPage: jsonOf(wire.page(wire.evolved(aggregate)))
 }))
 
 /** The contents of a projection. */
@@ -66,6 +68,7 @@ export interface ProjectionCodecs {
   readonly listed: Codec
   readonly many: Codec
   readonly touch: Codec
+  readonly touchPage: Codec
   /** Values of a field of the rows. A field that the schema does not name holds any JSON value. */
   readonly field: (name: string) => Codec
 }
@@ -95,6 +98,7 @@ export const projection: (projection: Projection.Any) => ProjectionCodecs = once
     listed: jsonOf(wire.listed(projection)),
     many: jsonOf(wire.many(projection)),
     touch: jsonOf(wire.touch(projection)),
+    touchPage: jsonOf(wire.page(wire.touch(projection))),
     field: (name) => {
       const known = fields.get(name)
       if (known !== undefined) return known
