@@ -40,7 +40,7 @@ export type Parts<D extends Domain.Any> =
  * @category models
  * @since 0.1.0
  */
-export interface Options<Security extends HttpApiMiddleware.AnyService = never> extends Paths {
+export interface Options<Security extends HttpApiMiddleware.AnyId = never> extends Paths {
   /** In front of every path: `/api`. */
   readonly prefix?: `/${string}` | undefined
   /**
@@ -49,7 +49,7 @@ export interface Options<Security extends HttpApiMiddleware.AnyService = never> 
    */
   readonly without?: { readonly [part: string]: ReadonlyArray<string> } | undefined
   /** Effect's security middleware, around every endpoint. Without it everybody may enter, as nobody. */
-  readonly security?: Security | undefined
+  readonly security?: Context.Key<Security, unknown> | undefined
   /** The tenant of a request: `""` unless told. */
   readonly tenant?:
     | ((circumstances: { readonly request: HttpServerRequest; readonly actor: string | undefined }) => string)
@@ -66,7 +66,7 @@ export interface Options<Security extends HttpApiMiddleware.AnyService = never> 
  * @category models
  * @since 0.1.0
  */
-export interface Api<D extends Domain.Any, Security extends HttpApiMiddleware.AnyService = never> {
+export interface Api<D extends Domain.Any, Security extends HttpApiMiddleware.AnyId = never> {
   readonly domain: D
   /**
    * The API as effect describes it: for `OpenApi.fromApi`, the pages `HttpApiScalar.layer` and `HttpApiSwagger.layer`, and
@@ -74,9 +74,13 @@ export interface Api<D extends Domain.Any, Security extends HttpApiMiddleware.An
    */
   readonly httpApi: HttpApi.HttpApi<D["name"], HttpApiGroup.Top>
   /** For modules that serve more of the domain in the same way: where its parts are, and who may enter. */
-  readonly "~internal": { readonly paths: ReadonlyMap<string, partPaths.PartPath>; readonly guard: Guard; readonly prefix: string }
+  readonly "~internal": {
+    readonly paths: ReadonlyMap<string, partPaths.PartPath>
+    readonly guard: Guard
+    readonly prefix: string
+  }
   /** Adds the routes to the router. */
-  readonly layer: Layer.Layer<never, never, HttpRouter.HttpRouter | Parts<D> | Context.Service.Identifier<Security>>
+  readonly layer: Layer.Layer<never, never, HttpRouter.HttpRouter | Parts<D> | Security>
 }
 
 /**
@@ -108,7 +112,7 @@ export interface Actor {
  * @category constructors
  * @since 0.1.0
  */
-export const make = <const D extends Domain.Any, Security extends HttpApiMiddleware.AnyService = never>(
+export const make = <const D extends Domain.Any, Security extends HttpApiMiddleware.AnyId = never>(
   domain: D,
   options: Options<Security> = {}
 ): Api<D, Security> => {

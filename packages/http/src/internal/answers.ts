@@ -43,7 +43,10 @@ export const isDoubtful = (answer: Answered | Lost): boolean => {
 }
 
 /** Why an answer that no error of core has come with is none. */
-export const reasonOf = (what: string, answer: Answered | Lost): EventStoreError.Refused | EventStoreError.Unavailable => {
+export const reasonOf = (
+  what: string,
+  answer: Answered | Lost
+): EventStoreError.Refused | EventStoreError.Unavailable => {
   const expected = "an answer of the API"
   const actual = describe(answer)
   const refused = answer._tag === "Answered" && answer.status >= 400 && answer.status < 500 && answer.status !== 408

@@ -49,12 +49,15 @@ const once = ({ answerMillis, http, url }: Connection, question: Question): Effe
   const bare = HttpClientRequest.make(method)(`${url}${path}${search}`, { headers })
   const request = body === undefined ? bare : HttpClientRequest.bodyText(bare, body, "application/json")
   const millis = answerMillis + waitMillis
-  return Effect.flatMap(http.execute(request), (response) =>
-    Effect.map(response.text, (text): Answered => ({ _tag: "Answered", status: response.status, body: parse(text) }))).pipe(
-      Effect.catch((error) => Effect.succeed<Lost>({ _tag: "Lost", why: error.message })),
-      Effect.timeoutOption(Duration.millis(millis)),
-      Effect.map(Option.getOrElse((): Lost => ({ _tag: "Lost", why: `no answer within ${millis} ms` })))
-    )
+  return Effect.flatMap(
+    http.execute(request),
+    (response) =>
+      Effect.map(response.text, (text): Answered => ({ _tag: "Answered", status: response.status, body: parse(text) }))
+  ).pipe(
+    Effect.catch((error) => Effect.succeed<Lost>({ _tag: "Lost", why: error.message })),
+    Effect.timeoutOption(Duration.millis(millis)),
+    Effect.map(Option.getOrElse((): Lost => ({ _tag: "Lost", why: `no answer within ${millis} ms` })))
+  )
 }
 
 /** An empty body is `null`. */

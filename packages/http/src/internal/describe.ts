@@ -1,8 +1,8 @@
 import { type Aggregate, type Domain, Limits as CoreLimits, type Projection, Rows } from "@varve/core"
+import type * as Context from "effect/Context"
 import * as HttpApi from "effect/http-api/HttpApi"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
-import type * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as OpenApi from "effect/http-api/OpenApi"
 import * as Schema from "effect/Schema"
@@ -191,7 +191,7 @@ export const endpointsOf = (
 export const toHttpApi = <Name extends string>(
   name: Name,
   endpoints: ReadonlyArray<Endpoint>,
-  security: HttpApiMiddleware.AnyService | undefined,
+  security: Context.Key<unknown, unknown> | undefined,
   prefix: `/${string}` | undefined
 ): HttpApi.HttpApi<Name, HttpApiGroup.Top> => {
   const groups = new Map<string, HttpApiGroup.Top>()

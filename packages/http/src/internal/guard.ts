@@ -6,7 +6,6 @@ import * as HttpApi from "effect/http-api/HttpApi"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
-import type * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Scope from "effect/Scope"
@@ -15,7 +14,7 @@ import type { Problem } from "./problems.ts"
 
 /** Who may enter, and for whom. */
 export interface Guard {
-  readonly security?: HttpApiMiddleware.AnyService | undefined
+  readonly security?: Context.Key<unknown, unknown> | undefined
   readonly tenant?:
     | ((circumstances: { readonly request: HttpServerRequest; readonly actor: string | undefined }) => string)
     | undefined

@@ -11,6 +11,10 @@ export const changes = (
   Stream.fail(
     new ProjectionError.ProjectionError({
       target: tag,
-      reason: new EventStoreError.Refused({ what: `changes of ${tag}`, expected: "a server with live rows", actual: "none" })
+      reason: new EventStoreError.Refused({
+        what: `changes of ${tag}`,
+        expected: "a server with live rows",
+        actual: "none"
+      })
     })
   )

@@ -13,7 +13,10 @@ import * as paths from "./paths.ts"
 type Reason = Aggregate.ExecutionError["reason"]
 
 /** The instances of an aggregate, as a server runs them. */
-export const make = (aggregate: Aggregate.Any, connection: Connection): Omit<Instances.Running<Aggregate.Any>, "diff"> => {
+export const make = (
+  aggregate: Aggregate.Any,
+  connection: Connection
+): Omit<Instances.Running<Aggregate.Any>, "diff"> => {
   const content = codecs.aggregate(aggregate)
   const { tag: name } = aggregate
   const { commands, path } = connection.paths.get(name)!
@@ -22,7 +25,11 @@ export const make = (aggregate: Aggregate.Any, connection: Connection): Omit<Ins
   const pathOf = (id: string): Effect.Effect<string, Aggregate.ExecutionError> =>
     id.isWellFormed() ? Effect.succeed(`/${path}/${paths.encodeSegment(id)}`) : Effect.fail(failed(
       id,
-      new EventStoreError.Refused({ what: `id of ${name}`, expected: "well-formed Unicode", actual: "a lone surrogate" })
+      new EventStoreError.Refused({
+        what: `id of ${name}`,
+        expected: "well-formed Unicode",
+        actual: "a lone surrogate"
+      })
     ))
 
   /** What an answer that is no success says of an instance. */

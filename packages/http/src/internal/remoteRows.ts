@@ -74,7 +74,11 @@ export const make = (projection: Projection.Any, connection: Connection): Rows.R
     return Result.isSuccess(found)
       ? Effect.succeed(found.success)
       : Effect.fail(failed(
-        new EventStoreError.Unavailable({ what: `rows of ${name}`, expected: "an answer of the API", actual: "another" })
+        new EventStoreError.Unavailable({
+          what: `rows of ${name}`,
+          expected: "an answer of the API",
+          actual: "another"
+        })
       ))
   }
 
@@ -149,7 +153,9 @@ export const make = (projection: Projection.Any, connection: Connection): Rows.R
           const answer = yield* ask({ method: "GET", path: `${yield* pathOf(key)}/history`, query })
           // The codec is that of a page, whose entries leave a row away that is not there.
           const { history, next } = (yield* decode(content.touchPage, answer)) as {
-            readonly history: ReadonlyArray<Omit<Projection.Touch<unknown, unknown>, "row"> & { readonly row?: unknown }>
+            readonly history: ReadonlyArray<
+              Omit<Projection.Touch<unknown, unknown>, "row"> & { readonly row?: unknown }
+            >
             readonly next: number | null
           }
           const touches = history.map((touch): Projection.Touch<unknown, unknown> => ({
