@@ -403,7 +403,6 @@ export const make = <
 
 const build = (parts: running.Definition): object => {
   const evolve = (state: unknown, event: running.Tagged) => parts.evolve[event._tag]!(state, event)
-  const here = instances.of(parts)
   const { name: tag, ...contract } = parts
   return definition.base(tag, {
     ...contract,
@@ -419,12 +418,12 @@ const build = (parts: running.Definition): object => {
       return state
     },
     load: (id: string, options?: { readonly at?: At | undefined }) =>
-      Effect.flatMap(here, (instances) => instances.load(id, options?.at)),
-    history: (id: string) => Stream.unwrap(Effect.map(here, (instances) => instances.history(id))),
+      Effect.flatMap(instances.readable(parts, id), (running) => running.load(id, options?.at)),
+    history: (id: string) => Stream.unwrap(Effect.map(instances.readable(parts, id), (running) => running.history(id))),
     diff: (id: string, points: { readonly from: At; readonly to?: At | undefined }) =>
-      Effect.flatMap(here, (instances) => instances.diff(id, points)),
+      Effect.flatMap(instances.readable(parts, id), (running) => running.diff(id, points)),
     execute: (id: string, command: running.Tagged, options: ExecuteOptions = {}) =>
-      Effect.flatMap(here, (instances) => instances.execute(id, command, options)),
+      Effect.flatMap(instances.of(parts), (running) => running.execute(id, command, options)),
     layer: instances.layer(parts)
   })
 }

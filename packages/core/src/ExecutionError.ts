@@ -5,6 +5,7 @@
  */
 import * as Schema from "effect/Schema"
 import { Conflict, OutcomeUnknown, Refused, Unavailable } from "./EventStoreError.ts"
+import { Forbidden } from "./Forbidden.ts"
 import { Unreadable } from "./Upcaster.ts"
 
 /**
@@ -18,11 +19,12 @@ import { Unreadable } from "./Upcaster.ts"
  * - `OutcomeUnknown`: the acknowledgement is lost; execute again with its commit id
  * - `Unreadable`: the history holds an event that this program cannot read
  * - `Refused`: beyond a limit, or against a rule of the store
+ * - `Forbidden`: the policy in force does not let the actor do this
  *
  * @category models
  * @since 0.1.0
  */
-export type Reason = Conflict | Unavailable | OutcomeUnknown | Unreadable | Refused
+export type Reason = Conflict | Unavailable | OutcomeUnknown | Unreadable | Refused | Forbidden
 
 /**
  * A command, or a load, that came to nothing. The reason says why, by tag.
@@ -33,7 +35,7 @@ export type Reason = Conflict | Unavailable | OutcomeUnknown | Unreadable | Refu
 export class ExecutionError extends Schema.TaggedError<ExecutionError>("@varve/core/ExecutionError")("ExecutionError", {
   aggregate: Schema.String,
   id: Schema.String,
-  reason: Schema.Union([Conflict, Unavailable, OutcomeUnknown, Unreadable, Refused])
+  reason: Schema.Union([Conflict, Unavailable, OutcomeUnknown, Unreadable, Refused, Forbidden])
 }) {
   override get message(): string {
     return `${this.aggregate} ${JSON.stringify(this.id)}: ${this.reason.message}`

@@ -5,6 +5,7 @@
  */
 import * as Schema from "effect/Schema"
 import { Refused, Unavailable } from "./EventStoreError.ts"
+import { Forbidden } from "./Forbidden.ts"
 import { Unreadable } from "./Upcaster.ts"
 
 /**
@@ -53,7 +54,7 @@ export class TooManyEvents extends Schema.TaggedError<TooManyEvents>("@varve/cor
  * @category models
  * @since 0.1.0
  */
-export type Reason = Behind | TooManyEvents | Unavailable | Unreadable | Refused
+export type Reason = Behind | TooManyEvents | Unavailable | Unreadable | Refused | Forbidden
 
 /**
  * A call of a projection or a subscription that came to nothing. The reason says why, by tag.
@@ -65,7 +66,7 @@ export class ProjectionError
   extends Schema.TaggedError<ProjectionError>("@varve/core/ProjectionError")("ProjectionError", {
     /** Name of the projection or the subscription. */
     target: Schema.String,
-    reason: Schema.Union([Behind, TooManyEvents, Unavailable, Unreadable, Refused])
+    reason: Schema.Union([Behind, TooManyEvents, Unavailable, Unreadable, Refused, Forbidden])
   })
 {
   override get message(): string {

@@ -6,6 +6,7 @@ import type { CommitId } from "../CommitId.ts"
 import * as Event from "../Event.ts"
 import { Conflict, Refused } from "../EventStoreError.ts"
 import type { Instance, Loaded, Tip } from "./instance.ts"
+import type { Denied, Judge } from "./policy.ts"
 import type { Local, Tagged } from "./running.ts"
 
 /** A command and the instance that it is for. */
@@ -41,6 +42,8 @@ export type Plan =
   }
   | { readonly _tag: "Nothing"; readonly decided: ReadonlyArray<Decided> }
   | { readonly _tag: "Rejected"; readonly rejection: unknown }
+  /** The policy in force says no. */
+  | { readonly _tag: "Denied"; readonly denied: Denied; readonly target: Target }
   /** The caller had seen another version. */
   | { readonly _tag: "Moved"; readonly conflict: Conflict }
   /** An event does not satisfy its own schema. */
@@ -51,6 +54,8 @@ export interface Circumstances {
   readonly now: DateTime.Utc
   readonly actor: string | undefined
   readonly expected: number | undefined
+  /** Of who asks; nothing is denied without one. */
+  readonly judge?: Judge | undefined
 }
 
 /** What a commit that rests on this state expects of the stream. */
@@ -105,15 +110,17 @@ export const plan = (
   tips: ReadonlyArray<Tip>,
   circumstances: Circumstances
 ): Plan => {
-  const { actor, commitId, expected, now } = circumstances
+  const { actor, commitId, expected, judge, now } = circumstances
   const standing = tips.map(({ state, version }): Standing => ({ state, version, written: false }))
   const decided: Array<Decided> = []
   const writes: Array<Commit.Write> = []
   for (const target of targets) {
-    const { command, instance, local: { definition } } = target
+    const { command, id, instance, local: { definition } } = target
     const place = instances.indexOf(instance)
     const tip = tips[place]!
     const here = standing[place]!
+    const denied = judge?.command(definition, id, command, here.state)
+    if (denied !== undefined) return { _tag: "Denied", denied, target }
     if (expected !== undefined && expected !== tip.version) return moved(target, expected, tip.version)
     const decision = definition.decide[command._tag]!(command, here.state, { now, actor, commitId })
     if (Result.isFailure(decision)) return { _tag: "Rejected", rejection: decision.failure }

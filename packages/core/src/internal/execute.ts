@@ -12,10 +12,11 @@ import * as Metadata from "../Metadata.ts"
 import * as StreamName from "../StreamName.ts"
 import * as check from "./check.ts"
 import { type Executed, outcomeOf, unlessStored } from "./outcome.ts"
+import * as policy from "./policy.ts"
 import { failed } from "./running.ts"
 import * as span from "./span.ts"
 import { type Turn, turn } from "./turn.ts"
-import { eventMetadataOf, type Failure, fingerprintOf, Located, pause, type Request, type Work } from "./work.ts"
+import { deny, eventMetadataOf, type Failure, fingerprintOf, Located, pause, type Request, type Work } from "./work.ts"
 
 /** How often a command is decided. Documented at `Aggregate.Attempts`. */
 export const Attempts: Context.Reference<number> = Context.Reference<number>("@varve/core/Aggregate/Attempts", {
@@ -46,6 +47,12 @@ const conclude = (work: Work, turn: Exclude<Turn, { readonly _tag: "Fallen" | "C
       return unlessStored(work, Effect.succeed(turn.decided.map((one) => ({ ...one, receipt: Option.none() }))))
     case "Rejected":
       return unlessStored(work, Effect.fail(new Rejection(turn.rejection)))
+    case "Denied": {
+      const { denied, target: { id, local } } = turn
+      const forbidden = deny(denied, local, id)
+      // Under an id of theirs, the caller may have done it while they might. That the id is another's is not told.
+      return Effect.catchReason(unlessStored(work, forbidden), "EventStoreError", "Refused", () => forbidden)
+    }
     case "Moved":
       return unlessStored(work, Effect.fail(new EventStoreError({ operation: "append", reason: turn.conflict })))
     case "Invalid": {
@@ -133,13 +140,17 @@ const workOf = (
 ): Effect.Effect<Work> => {
   const metadata = fiber.getRef(Metadata.Current)
   const eventMetadata = eventMetadataOf(metadata, span.current(fiber), requests)
-  if (commitId === undefined) return Effect.succeed({ requests, given: undefined, metadata, eventMetadata, expected })
+  const judge = policy.judge(fiber, requests.find(({ local }) => local.policy !== undefined)?.local.policy)
+  if (commitId === undefined) {
+    return Effect.succeed({ requests, given: undefined, metadata, eventMetadata, expected, judge })
+  }
   return Effect.map(fingerprintOf(requests), (fingerprint) => ({
     requests,
     given: { commitId, fingerprint },
     metadata,
     eventMetadata,
-    expected
+    expected,
+    judge
   }))
 }
 

@@ -15,7 +15,8 @@ import { execute, type Options } from "./execute.ts"
 import { diff, type Evolved, history } from "./history.ts"
 import type { Loaded } from "./instance.ts"
 import type { Executed } from "./outcome.ts"
-import { type At, type Definition, load, type Local, makeLocal, type Tagged } from "./running.ts"
+import * as policy from "./policy.ts"
+import { type At, type Definition, failed, load, type Local, makeLocal, type Tagged } from "./running.ts"
 import * as snapshots from "./snapshots.ts"
 import { span } from "./span.ts"
 import { Capacity } from "./stateCache.ts"
@@ -53,13 +54,26 @@ export const of = (wanted: Definition): Effect.Effect<Running, never, Identifier
   })
 }
 
+/** Fails where the running program may not read an instance. */
+const mayRead = (wanted: Definition, id: string, around?: policy.Policy): Effect.Effect<void, ExecutionError> =>
+  Effect.withFiber((fiber) => {
+    const denied = policy.judge(fiber, around)?.read(wanted, id)
+    if (denied === undefined) return Effect.void
+    const about = { "varve.aggregate": wanted.name, "varve.id": id }
+    return Effect.andThen(policy.log(denied, about), Effect.fail(failed(wanted.name, id)(denied.forbidden)))
+  })
+
+/** The running instances of a definition, for who may read one of them. */
+export const readable = (wanted: Definition, id: string): Effect.Effect<Running, ExecutionError, Identifier> =>
+  Effect.tap(of(wanted), ({ local }) => mayRead(wanted, id, local?.policy))
+
 /** Runs the instances of a definition in this process. */
 export const layer = (parts: Definition): Layer.Layer<Identifier, never, EventStore | Upcaster> =>
   Layer.effect(
     keyOf(parts.name),
     Effect.gen(function*() {
       const kept = (yield* snapshots.Current).of(parts)
-      const local = makeLocal(parts, yield* EventStore, yield* Upcaster, yield* Capacity, kept)
+      const local = makeLocal(parts, yield* EventStore, yield* Upcaster, yield* Capacity, kept, yield* policy.Current)
       const running: Running = {
         definition: parts,
         local,
@@ -99,6 +113,7 @@ export const loadAlone = (
   at?: At
 ): Effect.Effect<Loaded, ExecutionError, EventStore | Upcaster> =>
   Effect.gen(function*() {
+    yield* mayRead(parts, id)
     return yield* load(makeLocal(parts, yield* EventStore, yield* Upcaster), id, at)
   })
 

@@ -9,7 +9,7 @@ import * as StreamName from "../StreamName.ts"
 import { type Decided, plan, type Target } from "./decide.ts"
 import { Instance, type Tip } from "./instance.ts"
 import { foldStream, type Local, type Tagged } from "./running.ts"
-import { type Failure, store, type Work } from "./work.ts"
+import { deny, type Failure, store, type Work } from "./work.ts"
 
 /** What comes of a command. Documented at `Aggregate.Executed`. */
 export interface Executed extends Decided {
@@ -22,8 +22,27 @@ const stillStored = ({ commitId }: Receipt) => (error: Failure): Failure =>
     ? new EventStoreError({ operation: "append", reason: new OutcomeUnknown({ commitId }) })
     : error
 
+/**
+ * Fails where a policy does not let the caller have the outcome of a commit. Who made it may: it is what they were told, or
+ * would have been. Others may when they could do the same now.
+ */
+const permit = Effect.fnUntraced(function*(work: Work, receipt: Receipt) {
+  const { judge } = work
+  if (judge === undefined) return
+  // Nobody knows whether two who are anonymous are one.
+  if (judge.actor.id !== "") {
+    const { events: [first] } = yield* store(work).readPage({ after: receipt.first - 1, until: receipt.first })
+    if (first?.metadata.actor === judge.actor.id) return
+  }
+  for (const { command, id, local, stream } of work.requests) {
+    const { state } = yield* foldStream(local, stream)
+    const denied = judge.command(local.definition, id, command, state)
+    if (denied !== undefined) return yield* deny(denied, local, id)
+  }
+})
+
 /** What a commit has led to: nothing is decided, everything is read. */
-export const outcomeOf = (work: Work, receipt: Receipt): Effect.Effect<ReadonlyArray<Executed>, Failure> =>
+const read = (work: Work, receipt: Receipt): Effect.Effect<ReadonlyArray<Executed>, Failure> =>
   Effect.forEach(work.requests, ({ local, stream }, i) => {
     const key = StreamName.format(stream)
     const mine = receipt.streams.find((entry) => StreamName.format(entry.stream) === key)
@@ -40,7 +59,11 @@ export const outcomeOf = (work: Work, receipt: Receipt): Effect.Effect<ReadonlyA
       }),
       ({ state, version }): Executed => ({ receipt: Option.some(receipt), version, events, state })
     )
-  }).pipe(Effect.mapError(stillStored(receipt)))
+  })
+
+/** What a commit has led to, for a caller who may know. */
+export const outcomeOf = (work: Work, receipt: Receipt): Effect.Effect<ReadonlyArray<Executed>, Failure> =>
+  Effect.mapError(Effect.andThen(permit(work, receipt), read(work, receipt)), stillStored(receipt))
 
 /**
  * Whether a commit that was stored without a fingerprint came of these commands: it did, when they decide it again on

@@ -9,12 +9,14 @@ import type * as Event from "../Event.ts"
 import type { EventStore } from "../EventStore.ts"
 import { EventStoreError } from "../EventStoreError.ts"
 import { ExecutionError } from "../ExecutionError.ts"
+import type { Forbidden } from "../Forbidden.ts"
 import * as Metadata from "../Metadata.ts"
 import type { StoredEvent } from "../StoredEvent.ts"
 import * as StreamName from "../StreamName.ts"
 import { type Reader, Unreadable, type Upcaster } from "../Upcaster.ts"
 import * as check from "./check.ts"
 import { Instance, type Loaded } from "./instance.ts"
+import type { Policy } from "./policy.ts"
 import type { Found, Snapshots } from "./snapshots.ts"
 import { StateCache } from "./stateCache.ts"
 
@@ -64,6 +66,8 @@ export interface Local {
   /** Those that nobody is at work on, and that keep their state. */
   readonly cache: StateCache
   readonly snapshots: Snapshots | undefined
+  /** Around the layer of the aggregate; in force where the caller has none. */
+  readonly policy: Policy | undefined
 }
 
 export const makeLocal = (
@@ -71,7 +75,8 @@ export const makeLocal = (
   store: EventStore["Service"],
   upcaster: Upcaster["Service"],
   capacity = 0,
-  snapshots?: Snapshots
+  snapshots?: Snapshots,
+  policy?: Policy
 ): Local => {
   const category = upcaster.category(definition.name)
   return {
@@ -83,7 +88,8 @@ export const makeLocal = (
     stream: (tenant, id) => ({ tenant, category, id }),
     instances: new Map(),
     cache: new StateCache(capacity),
-    snapshots
+    snapshots,
+    policy
   }
 }
 
@@ -161,8 +167,9 @@ export const foldStream = Effect.fnUntraced(function*(local: Local, stream: Stre
 })
 
 /** Names the aggregate and the instance that an error is about. */
-export const failed = (aggregate: string, id: string) => (error: EventStoreError | Unreadable): ExecutionError =>
-  new ExecutionError({ aggregate, id, reason: error instanceof EventStoreError ? error.reason : error })
+export const failed =
+  (aggregate: string, id: string) => (error: EventStoreError | Unreadable | Forbidden): ExecutionError =>
+    new ExecutionError({ aggregate, id, reason: error instanceof EventStoreError ? error.reason : error })
 
 const nothing: Found = { from: undefined, unreadable: false }
 

@@ -145,9 +145,9 @@ const timeAt = (millis: number): DateTime.Utc => {
  */
 const prepare = (seated: Seated): Effect.Effect<Prepared, Located> =>
   Clock.clockWith((clock) => {
-    const { commitId, instances, work: { expected, metadata } } = seated
+    const { commitId, instances, work: { expected, judge, metadata } } = seated
     const now = metadata.occurredAt ?? timeAt(clock.currentTimeMillisUnsafe())
-    const circumstances = { commitId, expected, actor: metadata.actor, now }
+    const circumstances = { commitId, expected, actor: metadata.actor, judge, now }
     const decide = (tips: ReadonlyArray<Tip>): Prepared => ({ made: plan(seated, tips, circumstances), tips })
     const known = instances.map(({ tip }) => tip)
     if (known.every((tip) => tip === undefined)) {

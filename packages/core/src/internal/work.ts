@@ -4,11 +4,13 @@ import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
 import type * as CommitId from "../CommitId.ts"
 import type { EventStoreError } from "../EventStoreError.ts"
+import type { Forbidden } from "../Forbidden.ts"
 import type { Metadata } from "../Metadata.ts"
 import type { EventMetadata } from "../StoredEvent.ts"
 import type { StreamName } from "../StreamName.ts"
 import type { Unreadable } from "../Upcaster.ts"
 import * as digest from "./digest.ts"
+import * as policy from "./policy.ts"
 import type { Local, Tagged } from "./running.ts"
 
 /** A command and the stream that it is for. */
@@ -27,16 +29,18 @@ export interface Work {
   readonly metadata: Metadata
   readonly eventMetadata: EventMetadata
   readonly expected: number | undefined
+  /** Of who asks, where there is a policy. */
+  readonly judge: policy.Judge | undefined
 }
 
 export const store = ({ requests }: Work) => requests[0].local.store
 
 /** An error, and the request that it is about. */
 export class Located {
-  readonly error: EventStoreError | Unreadable
+  readonly error: EventStoreError | Unreadable | Forbidden
   readonly id: string
   readonly aggregate: string
-  constructor(error: EventStoreError | Unreadable, local: Local, id: string) {
+  constructor(error: EventStoreError | Unreadable | Forbidden, local: Local, id: string) {
     this.error = error
     this.id = id
     this.aggregate = local.definition.name
@@ -45,6 +49,13 @@ export class Located {
 
 /** What a work fails with, apart from a rejection. */
 export type Failure = EventStoreError | Unreadable | Located
+
+/** Fails with what a policy denies, and tells of it. */
+export const deny = (denied: policy.Denied, local: Local, id: string): Effect.Effect<never, Located> =>
+  Effect.andThen(
+    policy.log(denied, { "varve.aggregate": local.definition.name, "varve.id": id }),
+    Effect.fail(new Located(denied.forbidden, local, id))
+  )
 
 /** A random part of a time that doubles: 10, 20, 40 … up to 320 ms. */
 export const pause = (round: number): Effect.Effect<void> =>
