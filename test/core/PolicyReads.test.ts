@@ -20,13 +20,14 @@ const some = Effect.gen(function*() {
 }).pipe(asTeller)
 
 describe("an instance", () => {
-  const reads = {
-    load: Effect.asVoid(Account.load(ada)),
-    "load in the past": Effect.asVoid(Account.load(ada, { at: { version: 1 } })),
-    loadAny: Effect.asVoid(Aggregate.loadAny(Account, "ada")),
-    history: Stream.runDrain(Account.history(ada)),
-    diff: Effect.asVoid(Account.diff(ada, { from: { version: 1 } }))
-  }
+  const reads: { readonly [name: string]: Effect.Effect<void, Aggregate.ExecutionError, Layer.Success<typeof layer>> } =
+    {
+      load: Effect.asVoid(Account.load(ada)),
+      "load in the past": Effect.asVoid(Account.load(ada, { at: { version: 1 } })),
+      loadAny: Effect.asVoid(Aggregate.loadAny(Account, "ada")),
+      history: Stream.runDrain(Account.history(ada)),
+      diff: Effect.asVoid(Account.diff(ada, { from: { version: 1 } }))
+    }
   for (const [name, read] of Object.entries(reads)) {
     it.effect(`${name} is for who may read it`, () =>
       Effect.gen(function*() {

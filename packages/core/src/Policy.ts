@@ -86,8 +86,11 @@ type IndexOf<P> = P extends {
  * @since 0.1.0
  */
 export type Rules<D extends Domain.Any> =
-  & { readonly [A in D["aggregates"][number] as A["tag"]]: AggregateRules<A> }
-  & { readonly [P in D["projections"][number] as P["tag"]]: ProjectionRules<P> }
+  // Keys that were renamed with `as` would tell the handlers nothing of their parameters.
+  & { readonly [Tag in D["aggregates"][number]["tag"]]: AggregateRules<WithTag<D["aggregates"][number], Tag>> }
+  & { readonly [Tag in D["projections"][number]["tag"]]: ProjectionRules<WithTag<D["projections"][number], Tag>> }
+
+type WithTag<Part, Tag> = Extract<Part, { readonly tag: Tag }>
 
 /**
  * The rules of a domain, made by `make`.
