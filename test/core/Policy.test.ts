@@ -1,6 +1,6 @@
 /** Who may do what: commands, in the moment they are decided. */
 import { assert, describe, it } from "@effect/vitest"
-import { Aggregate, CommitId, Decision, Domain, EventStore, Policy, StreamName, Upcaster } from "@varve/core"
+import { Aggregate, CommitId, Decision, Domain, EventStore, Metadata, Policy, StreamName, Upcaster } from "@varve/core"
 import { Effect, Exit, Fiber, Layer, Option, Random, Stream } from "effect"
 import { Account, active, AlreadyOpened, Close, contract, Deposit, Id, Open, Withdraw } from "./Account.ts"
 import * as ControlledStore from "./ControlledStore.ts"
@@ -284,17 +284,24 @@ describe("a commit id that was used", () => {
       assert.lengthOf(yield* asTeller(run), 2)
     }).pipe(Effect.provide(layer)))
 
-  it.effect("made by somebody anonymous is not everybody's who is", () =>
-    Effect.gen(function*() {
-      yield* filled(100)
-      const commitId = yield* CommitId.derive("withdraw")
-      const free = Policy.make(Bank, {
-        ...rules,
-        Account: { ...rules.Account, commands: { ...rules.Account.commands, Withdraw: Policy.everyone } }
-      })
-      yield* anonymous(withdraw(1, { commitId })).pipe(Effect.provide(Policy.layer(free)))
-      assert.strictEqual((yield* anonymous(forbidden(withdraw(1, { commitId }))))[0], "Forbidden")
-    }).pipe(Effect.provide(layer)))
+  it.effect.each([undefined, ""])(
+    "made by somebody anonymous (%s) is not everybody's who is",
+    (actor) =>
+      Effect.gen(function*() {
+        yield* filled(100)
+        const commitId = yield* CommitId.derive("withdraw")
+        const free = Policy.make(Bank, {
+          ...rules,
+          Account: { ...rules.Account, commands: { ...rules.Account.commands, Withdraw: Policy.everyone } }
+        })
+        yield* withdraw(1, { commitId }).pipe(
+          Metadata.provide({ actor }),
+          anonymous,
+          Effect.provide(Policy.layer(free))
+        )
+        assert.strictEqual((yield* anonymous(forbidden(withdraw(1, { commitId }))))[0], "Forbidden")
+      }).pipe(Effect.provide(layer))
+  )
 })
 
 describe("a policy", () => {

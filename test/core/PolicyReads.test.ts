@@ -86,6 +86,19 @@ for (const mode of ["live", "inline", "async"] as const) {
         }])
       }).pipe(run))
 
+    it.live("are shown to the rule as they are read", () =>
+      Effect.gen(function*() {
+        yield* ready
+        const seen: Array<unknown> = []
+        const get: typeof rules.Balances.get = ({ key }, row) => {
+          seen.push([key, Option.map(row, ({ cents }) => cents)])
+          return true
+        }
+        const looking = Policy.layer(Policy.make(Bank, { ...rules, Balances: { ...rules.Balances, get } }))
+        yield* Effect.andThen(Balances.get("ada"), Balances.getMany(["bob", "eve"])).pipe(Effect.provide(looking))
+        assert.deepStrictEqual(seen, [["ada", Option.some(111)], ["bob", Option.some(7)], ["eve", Option.none()]])
+      }).pipe(run))
+
     it.live("in lists are for who may ask the query", () =>
       Effect.gen(function*() {
         yield* ready
