@@ -187,9 +187,9 @@ export const hasRole = (role: string) => ({ actor }: { readonly actor: Actor }):
  *
  * Like a rejection, a denial rests on a state that was read since the command came.
  *
- * Sent again under its commit id, a command is judged on the state of now before its outcome is looked up, so nobody gets
- * what another has come to unless they could do the same. The actor who made the commit gets its outcome in any case: the
- * rule may depend on what the command itself has changed.
+ * Sent again under its commit id, a command is judged on the state of now before its outcome is given, so nobody gets what
+ * another has come to unless they could do the same. The actor who made the commit gets its outcome in any case: the rule
+ * may depend on what the command itself has changed. Nobody knows whether two who are anonymous are one, so these are judged.
  *
  * **Gotchas**
  *
@@ -259,14 +259,14 @@ export const make = <D extends Domain.Any>(domain: D, rules: Rules<D>): Policy =
     fields(`${where}, ${tag}, commands`, commands.map(({ tag }) => tag), given, true)
     fields(`${where}, ${tag}`, ["read"], { read }, true)
     // `decider` has made it, whatever its type has kept.
-    const { "~definition": definition } = aggregate as unknown as { readonly "~definition": object }
+    const { "~definition": key } = aggregate as unknown as { readonly "~definition": object }
     // They were checked, here and by the interface; from here on tags lead to them.
-    return [definition, { commands: given, read } as policy.AggregateRules] as const
+    return [key, { commands: given, read } as policy.AggregateRules] as const
   })
-  const ofProjections = projections.map(({ "~definition": definition, tag }) => {
+  const ofProjections = projections.map(({ "~definition": key, tag }) => {
     const given = fields(`${where}, ${tag}`, ["get", "list"], parts[tag], true)
     // They were checked, here and by the interface.
-    return [definition, given as unknown as policy.ProjectionRules] as const
+    return [key, given as unknown as policy.ProjectionRules] as const
   })
   return { "~aggregates": new Map(ofAggregates), "~projections": new Map(ofProjections) }
 }
@@ -298,6 +298,8 @@ const fields = (
  *
  * Rules are asked for the actor of the caller. Where a program has a policy of its own, that counts, and not the one around
  * the layers. Nothing is asked and nothing costs where there is none.
+ *
+ * Commands are judged where they are decided: what is sent to a server is judged by the server.
  *
  * What a policy in force has no rules for, the parts of another domain, is forbidden: give the policies of all domains to
  * one layer. Two with rules for one part are a defect.

@@ -32,6 +32,8 @@ export interface Running {
     ExecutionError
   >
   readonly execute: (id: string, command: Tagged, options: Options) => Effect.Effect<Executed, unknown>
+  /** In force for what is read, where the caller has none. */
+  readonly policy?: policy.Policy | undefined
   /** The instances, where they are in this process. */
   readonly local: Local | undefined
 }
@@ -65,7 +67,7 @@ const mayRead = (wanted: Definition, id: string, around?: policy.Policy): Effect
 
 /** The running instances of a definition, for who may read one of them. */
 export const readable = (wanted: Definition, id: string): Effect.Effect<Running, ExecutionError, Identifier> =>
-  Effect.tap(of(wanted), ({ local }) => mayRead(wanted, id, local?.policy))
+  Effect.tap(of(wanted), (running) => mayRead(wanted, id, running.policy))
 
 /** Runs the instances of a definition in this process. */
 export const layer = (parts: Definition): Layer.Layer<Identifier, never, EventStore | Upcaster> =>
@@ -76,6 +78,7 @@ export const layer = (parts: Definition): Layer.Layer<Identifier, never, EventSt
       const local = makeLocal(parts, yield* EventStore, yield* Upcaster, yield* Capacity, kept, yield* policy.Current)
       const running: Running = {
         definition: parts,
+        policy: local.policy,
         local,
         load: (id, at) => load(local, id, at).pipe(span(`${parts.name}.load`, { "varve.id": id })),
         history: (id) => history(local, id),

@@ -99,7 +99,7 @@ export interface View {
 export interface Reading {
   readonly definition: Definition
   /** In force where the caller has none. */
-  readonly policy: Policy | undefined
+  readonly policy?: Policy | undefined
   readonly get: (key: string, options?: ReadOptions) => Answer<Option.Option<unknown>>
   readonly getMany: (keys: Iterable<string>, options?: ReadOptions) => Answer<ReadonlyMap<string, unknown>>
   readonly list: (query?: Query & ReadOptions) => Answer<Listed>
