@@ -38,7 +38,9 @@ const executionFailed = ({ message, reason }: Aggregate.ExecutionError): Outcome
     // It was decided as often as it may be, and somebody was faster each time: nothing is stored.
     case "Conflict":
       return { tag: "Unavailable", message }
+    // Nobody made any such event, and no policy is in force.
     case "Unreadable":
+    case "Forbidden":
       return { tag: "Defect", message }
     default:
       return { tag: reason._tag, message }

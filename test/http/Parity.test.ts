@@ -60,7 +60,7 @@ const banking = transcript({
   "list backward": Balances.list({ direction: "backward" }),
   "no list": Balances.list({ index: "richest", where: { currency: "EUR" }, to: 1 }),
   "count": Balances.count({ from: "a", to: "b" }),
-  "then": Effect.flatMap(
+  "as of a position": Effect.flatMap(
     Balances.asOf({ position: 2 }),
     (then) => Effect.all([then.get("ada"), then.list(), then.count()])
   ),
