@@ -14,10 +14,10 @@ import type { Settings } from "./settings.ts"
 import { isAboutData, isKnownCommit, isRolledBack, reasonOf } from "./sqlError.ts"
 
 /**
- * Of a batch of at least so many, half of the callers are answered first: what they append next is on its way while the
- * others go on, so that program and database work at the same time. With fewer, a batch more costs more than that gains.
+ * From so many callers on, some are answered when the next batch is on its way, so that program and database work at the
+ * same time. With fewer, a batch more costs more than that gains.
  */
-const apartFrom = 16
+const apartFrom = 32
 
 /** Most bytes of JSON text sent in one call. A commit larger than that travels alone. */
 const bytesPerBatch = 8_388_608
@@ -112,8 +112,8 @@ export const make = (
     const countAtOnce = (batch: ReadonlyArray<Entry>): number => {
       // A database in this process does nothing meanwhile, and what rides may keep the next batch waiting.
       if (settings.yieldFirst || !attached.isEmpty) return batch.length
-      if (pending.length > 0) return 0
-      return batch.length < apartFrom ? batch.length : batch.length >> 1
+      if (batch.length + pending.length < apartFrom) return batch.length
+      return pending.length > 0 ? 0 : batch.length >> 1
     }
 
     const cut = (): ReadonlyArray<Entry> => {
