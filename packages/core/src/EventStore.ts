@@ -68,10 +68,6 @@ export class EventStore extends Context.Service<EventStore, {
 
 const enlisted = Effect.flatMap(EventStore, (store) => store.enlisted)
 
-/** Where the next page starts, if there is one. */
-const next = (done: boolean, after: number | undefined): Option.Option<number | undefined> =>
-  done || after === undefined ? Option.none() : Option.some(after)
-
 /**
  * The events of one stream, oldest first unless told, page by page. No connection is held between pages.
  *
@@ -97,15 +93,13 @@ export const read = (
   stream: StreamName,
   options?: Omit<Page.StreamRequest, "stream">
 ): Stream.Stream<StoredEvent, EventStoreError, EventStore> =>
-  paginate(
-    options?.after,
-    (after) =>
-      Effect.map(
-        EventStore.use((store) => store.readStreamPage({ ...options, stream, after })),
-        ({ atEnd, events }) => [events, next(atEnd, events.at(-1)?.version)] as const
-      ),
+  paginate<Page.StreamPage, StoredEvent, number | undefined, EventStoreError, EventStore>({
+    from: options?.after,
+    read: (after) => EventStore.use((store) => store.readStreamPage({ ...options, stream, after })),
+    next: ({ atEnd, events }) => atEnd || events.length === 0 ? undefined : { from: events.at(-1)!.version },
+    items: ({ events }) => events,
     enlisted
-  )
+  })
 
 /**
  * The events of the whole store, oldest first unless told, page by page, up to the head that the last page saw. No
@@ -115,15 +109,13 @@ export const read = (
  * @since 0.1.0
  */
 export const readAll = (request?: Page.Request): Stream.Stream<StoredEvent, EventStoreError, EventStore> =>
-  paginate(
-    request?.after,
-    (after) =>
-      Effect.map(
-        EventStore.use((store) => store.readPage({ ...request, after })),
-        ({ atHead, events, scannedTo }) => [events, next(atHead, scannedTo)] as const
-      ),
+  paginate<Page.Page, StoredEvent, number | undefined, EventStoreError, EventStore>({
+    from: request?.after,
+    read: (after) => EventStore.use((store) => store.readPage({ ...request, after })),
+    next: ({ atHead, scannedTo }) => atHead ? undefined : { from: scannedTo },
+    items: ({ events }) => events,
     enlisted
-  )
+  })
 
 /**
  * Position of the last event that the store took at a time, or before; 0 when there is none.

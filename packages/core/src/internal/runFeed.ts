@@ -187,8 +187,10 @@ export const feed = Effect.fnUntraced(function*<R>(
   const chores = new Chores(course, job, desks, partitions, since)
   let page = yield* read(Math.min(...Array.from(desks.values(), ({ position }) => position)))
   while (true) {
-    const { atHead, events, scannedTo } = page
+    const { atHead, scannedTo } = page
     const ahead = atHead ? undefined : yield* Effect.forkChild(read(scannedTo), { startImmediately: true })
+    // Behind the read of the next page: a store may make them when they are asked for.
+    const { events } = page
     const pausing = signals.changed || (yield* chores.due)
     course.atWork = events.length
     const ended = yield* workPage(course, job, desks, partitions, page, pausing).pipe(

@@ -2,7 +2,7 @@ import { type CommitId, StoredEvent, type StreamName } from "@varve/core"
 import * as DateTime from "effect/DateTime"
 import type * as Schema from "effect/Schema"
 
-/** What `decode` reads of a row of events `e`, in this order. Times as numbers: no codec of a client's changes them. */
+/** What `decoder` reads of a row of events `e`, in this order. Times as numbers: no codec of a client's changes them. */
 export const columns = `e.position, e.version, e.commit_id, e.commit_index, e.type, e.revision,
 e.payload::text, e.metadata::text, date_part('epoch', e.occurred_at), date_part('epoch', e.recorded_at)`
 
@@ -25,34 +25,42 @@ const time = (seconds: unknown): DateTime.Utc => {
   return latest
 }
 
+/** Makes an event of a row. */
+export type Decode = (row: ReadonlyArray<unknown>, stream: StreamName.StreamName) => StoredEvent.StoredEvent
+
 /**
- * Reads rows of `columns`, as events. One synchronous pass a page: an effect an event would
- * cost more than the reading.
+ * Reads rows of `columns` as events, those of one page. Synchronous: an effect an event would cost more than the reading.
  *
  * The casts are the types of the columns, as the driver decodes them, and what the append function keeps true of them:
  * positions from 1, commit ids that are UUIDs, JSON objects for payload and metadata.
  */
-export const decode = (
-  row: ReadonlyArray<unknown>,
-  stream: StreamName.StreamName
-): StoredEvent.StoredEvent => {
-  const commitId = row[2] as CommitId.CommitId
-  const commitIndex = Number(row[3])
-  const payload = row[6] as string | null
-  return {
-    id: StoredEvent.id(commitId, commitIndex),
-    commitId,
-    commitIndex,
-    stream,
-    version: Number(row[1]),
-    position: Number(row[0]) as StoredEvent.Position,
-    type: row[4] as string,
-    revision: Number(row[5]),
-    payload: payload === null ? null : StoredEvent.parseJson(payload),
-    // Written from metadata by `append_1`, and protected since.
-    metadata: StoredEvent.parseJson(row[7] as string) as StoredEvent.EventMetadata,
-    occurredAt: time(row[8]),
-    recordedAt: time(row[9])
+export const decoder = (): Decode => {
+  // All events of a commit bear the same metadata, and lie together: it is read once.
+  let text = ""
+  let metadata: StoredEvent.EventMetadata = {}
+  return (row, stream) => {
+    const commitId = row[2] as CommitId.CommitId
+    const commitIndex = Number(row[3])
+    const payload = row[6] as string | null
+    if (row[7] !== text) {
+      text = row[7] as string
+      // Written from metadata by `append_1`, and protected since.
+      metadata = StoredEvent.parseJson(text) as StoredEvent.EventMetadata
+    }
+    return {
+      id: StoredEvent.id(commitId, commitIndex),
+      commitId,
+      commitIndex,
+      stream,
+      version: Number(row[1]),
+      position: Number(row[0]) as StoredEvent.Position,
+      type: row[4] as string,
+      revision: Number(row[5]),
+      payload: payload === null ? null : StoredEvent.parseJson(payload),
+      metadata,
+      occurredAt: time(row[8]),
+      recordedAt: time(row[9])
+    }
   }
 }
 
@@ -105,11 +113,8 @@ class Payload implements StoredEvent.StoredEvent {
   }
 }
 
-/** Reads a row of `payloadColumns`. Its casts are those of `decode`. */
-export const decodePayload = (
-  row: ReadonlyArray<unknown>,
-  stream: StreamName.StreamName
-): StoredEvent.StoredEvent => {
+/** Reads a row of `payloadColumns`. Its casts are those of `decoder`. */
+export const decodePayload: Decode = (row, stream) => {
   const payload = row[4] as string | null
   return new Payload(
     stream,

@@ -4,7 +4,15 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { currentTransaction, query, type Rows } from "./connection.ts"
 import * as parameters from "./parameters.ts"
-import { columnCount, columns, decode, decodePayload, payloadColumnCount, payloadColumns } from "./rows.ts"
+import {
+  columnCount,
+  columns,
+  type Decode,
+  decodePayload,
+  decoder,
+  payloadColumnCount,
+  payloadColumns
+} from "./rows.ts"
 import type { Settings } from "./settings.ts"
 import * as Together from "./together.ts"
 
@@ -48,7 +56,8 @@ interface Reading {
   readonly several: string
   /** Place of the number of a load in a row of several. */
   readonly number: number
-  readonly decode: (row: Rows[number], stream: StreamName.StreamName) => StoredEvent.StoredEvent
+  /** For the rows of one page. */
+  readonly decoder: () => Decode
 }
 
 const readingsOf = (schema: string, backward: boolean): { readonly whole: Reading; readonly payloads: Reading } => ({
@@ -56,13 +65,13 @@ const readingsOf = (schema: string, backward: boolean): { readonly whole: Readin
     one: pageSql(schema, columns, backward),
     several: pagesSql(schema, columns, backward),
     number: columnCount,
-    decode
+    decoder
   },
   payloads: {
     one: pageSql(schema, payloadColumns, backward),
     several: pagesSql(schema, payloadColumns, backward),
     number: payloadColumnCount,
-    decode: decodePayload
+    decoder: () => decodePayload
   }
 })
 
@@ -94,8 +103,9 @@ const paramsOf = (loads: ReadonlyArray<Load>): ReadonlyArray<unknown> => {
 }
 
 /** The page of a load, from its rows. */
-const pageOf = ({ range, stream }: Load, { decode }: Reading, rows: Rows): Page.StreamPage => {
+const pageOf = ({ range, stream }: Load, { decoder }: Reading, rows: Rows): Page.StreamPage => {
   const events: Array<StoredEvent.StoredEvent> = []
+  const decode = decoder()
   const count = Math.min(rows.length, range.limit)
   for (let i = 0; i < count; i++) events.push(decode(rows[i]!, stream))
   return { events, atEnd: rows.length <= range.limit }
