@@ -403,6 +403,7 @@ export const make = <
 
 const build = (parts: running.Definition): object => {
   const evolve = (state: unknown, event: running.Tagged) => parts.evolve[event._tag]!(state, event)
+  const here = instances.of(parts)
   const { name: tag, ...contract } = parts
   return definition.base(tag, {
     ...contract,
@@ -418,12 +419,12 @@ const build = (parts: running.Definition): object => {
       return state
     },
     load: (id: string, options?: { readonly at?: At | undefined }) =>
-      Effect.flatMap(instances.readable(parts, id), (running) => running.load(id, options?.at)),
-    history: (id: string) => Stream.unwrap(Effect.map(instances.readable(parts, id), (running) => running.history(id))),
+      Effect.flatMap(here, (instances) => instances.load(id, options?.at)),
+    history: (id: string) => Stream.unwrap(Effect.map(here, (instances) => instances.history(id))),
     diff: (id: string, points: { readonly from: At; readonly to?: At | undefined }) =>
-      Effect.flatMap(instances.readable(parts, id), (running) => running.diff(id, points)),
+      Effect.flatMap(here, (instances) => instances.diff(id, points)),
     execute: (id: string, command: running.Tagged, options: ExecuteOptions = {}) =>
-      Effect.flatMap(instances.of(parts), (running) => running.execute(id, command, options)),
+      Effect.flatMap(here, (instances) => instances.execute(id, command, options)),
     layer: instances.layer(parts)
   })
 }

@@ -18,7 +18,7 @@ import type { Difference } from "./Projection.ts"
  * **Details**
  *
  * No method requires anything: what it needs was given when the service was made. Tenant and actor are those of the
- * caller, who has them in `Metadata.Current`.
+ * caller, who has them in `Metadata.Current`. Where a `Policy` is in force, instances of this process judge each call.
  *
  * @category models
  * @since 0.1.0
@@ -76,6 +76,8 @@ export const of = <A extends Aggregate.Any>(
  * **Gotchas**
  *
  * `Aggregate.executeAll` needs instances that are run in this process, against one store: it is `Refused` here.
+ *
+ * A `Policy` of this process does not judge what is given here: whoever runs the instances does.
  *
  * @category layers
  * @since 0.1.0

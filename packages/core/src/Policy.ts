@@ -299,7 +299,8 @@ const fields = (
  * Rules are asked for the actor of the caller. Where a program has a policy of its own, that counts, and not the one around
  * the layers. Nothing is asked and nothing costs where there is none.
  *
- * Commands are judged where they are decided: what is sent to a server is judged by the server.
+ * Commands are judged where they are decided, and reads where they are answered, in the fiber that asks: by the layers that
+ * run instances and rows in this process, whether they are called by their definition or by `Instances.of` and `Rows.of`.
  *
  * What a policy in force has no rules for, the parts of another domain, is forbidden: give the policies of all domains to
  * one layer. Two with rules for one part are a defect.
@@ -308,7 +309,11 @@ const fields = (
  *
  * What a program does in the background, in a subscription say, is asked as well: run it with `as`, too.
  *
- * A view or a stream, of `asOf` or `changes`, is for the actor who asked for it, as they were then.
+ * A view of `asOf` is judged by the question, for whoever puts it, and a stream when it is run: neither is a permit that
+ * can be handed on.
+ *
+ * What runs elsewhere, behind `Instances.layer` and `Rows.layer`, is not judged here: a server that is asked over the
+ * network judges for itself.
  *
  * @category layers
  * @since 0.1.0

@@ -23,8 +23,7 @@ import type * as Event from "./Event.ts"
 import type { EventStore } from "./EventStore.ts"
 import * as definition from "./internal/definition.ts"
 import * as layers from "./internal/layers.ts"
-import * as policyRows from "./internal/policyRows.ts"
-import type * as projection from "./internal/projection.ts"
+import * as projection from "./internal/projection.ts"
 import * as question from "./internal/question.ts"
 import * as running from "./internal/run.ts"
 import * as runCustom from "./internal/runCustom.ts"
@@ -492,7 +491,7 @@ const checkIndexes = (
 }
 
 const build = (parts: projection.Definition): object => {
-  const here = policyRows.readable(parts)
+  const here = projection.of(parts)
   const { events, name: tag, revision, row } = parts
   return definition.base(tag, {
     tag,

@@ -53,7 +53,8 @@ export interface View<Row> {
  *
  * **Details**
  *
- * No method requires anything. The tenant is that of the caller, who has it in `Metadata.Current`.
+ * No method requires anything. The tenant is that of the caller, who has it in `Metadata.Current`. Where a `Policy` is in
+ * force, rows of this process judge each question, also one that is put to a view, and each stream when it is run.
  *
  * @category models
  * @since 0.1.0
@@ -106,6 +107,10 @@ export const of = <P extends Projection.Any>(
 /**
  * Provides the rows of a projection from elsewhere: a server that is asked over the network, a cache in front of another
  * layer.
+ *
+ * **Gotchas**
+ *
+ * A `Policy` of this process does not judge what is given here: whoever has the rows does.
  *
  * @category layers
  * @since 0.1.0

@@ -3,7 +3,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as JsonPatch from "effect/JsonPatch"
 import * as Layer from "effect/Layer"
-import type * as Stream from "effect/Stream"
+import * as Stream from "effect/Stream"
 import type { CommitId } from "../CommitId.ts"
 import { EventStore } from "../EventStore.ts"
 import { Refused } from "../EventStoreError.ts"
@@ -32,8 +32,6 @@ export interface Running {
     ExecutionError
   >
   readonly execute: (id: string, command: Tagged, options: Options) => Effect.Effect<Executed, unknown>
-  /** In force for what is read, where the caller has none. */
-  readonly policy?: policy.Policy | undefined
   /** The instances, where they are in this process. */
   readonly local: Local | undefined
 }
@@ -56,7 +54,7 @@ export const of = (wanted: Definition): Effect.Effect<Running, never, Identifier
   })
 }
 
-/** Fails where the running program may not read an instance. */
+/** Fails where whoever runs this may not read an instance. */
 const mayRead = (wanted: Definition, id: string, around?: policy.Policy): Effect.Effect<void, ExecutionError> =>
   Effect.withFiber((fiber) => {
     const denied = policy.judge(fiber, around)?.read(wanted, id)
@@ -65,10 +63,6 @@ const mayRead = (wanted: Definition, id: string, around?: policy.Policy): Effect
     return Effect.andThen(policy.log(denied, about), Effect.fail(failed(wanted.name, id)(denied.forbidden)))
   })
 
-/** The running instances of a definition, for who may read one of them. */
-export const readable = (wanted: Definition, id: string): Effect.Effect<Running, ExecutionError, Identifier> =>
-  Effect.tap(of(wanted), (running) => mayRead(wanted, id, running.policy))
-
 /** Runs the instances of a definition in this process. */
 export const layer = (parts: Definition): Layer.Layer<Identifier, never, EventStore | Upcaster> =>
   Layer.effect(
@@ -76,13 +70,15 @@ export const layer = (parts: Definition): Layer.Layer<Identifier, never, EventSt
     Effect.gen(function*() {
       const kept = (yield* snapshots.Current).of(parts)
       const local = makeLocal(parts, yield* EventStore, yield* Upcaster, yield* Capacity, kept, yield* policy.Current)
+      const readable = (id: string) => mayRead(parts, id, local.policy)
+      const loadReadable = (id: string, at?: At) =>
+        load(local, id, at).pipe(span(`${parts.name}.load`, { "varve.id": id }))
       const running: Running = {
         definition: parts,
-        policy: local.policy,
         local,
-        load: (id, at) => load(local, id, at).pipe(span(`${parts.name}.load`, { "varve.id": id })),
-        history: (id) => history(local, id),
-        diff: (id, points) => diff(parts, running.load, id, points),
+        load: (id, at) => Effect.andThen(readable(id), loadReadable(id, at)),
+        history: (id) => Stream.unwrap(Effect.as(readable(id), history(local, id))),
+        diff: (id, points) => Effect.andThen(readable(id), diff(parts, loadReadable, id, points)),
         execute: (id, command, options) =>
           Effect.map(run([{ local, id, command }], options), (executed) => executed[0]!).pipe(
             span(`${parts.name}.execute`, { "varve.id": id, "varve.command": command._tag })

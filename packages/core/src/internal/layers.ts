@@ -7,7 +7,9 @@ import type { Upcaster } from "../Upcaster.ts"
 import * as rides from "./inline.ts"
 import * as folding from "./live.ts"
 import * as past from "./past.ts"
-import { type Definition, type Identifier, keyOf } from "./projection.ts"
+import * as policy from "./policy.ts"
+import { guarded } from "./policyRows.ts"
+import { type Definition, type Identifier, keyOf, type Reading } from "./projection.ts"
 import { start } from "./run.ts"
 import * as reading from "./stored.ts"
 
@@ -20,9 +22,18 @@ type Make<E, R> = (
   aggregates: ReadonlyArray<string>
 ) => Layer.Layer<Identifier, E, EventStore | Upcaster | R>
 
+/** Gives rows to whoever may see them. */
+const provide = <E, R>(definition: Definition, reading: Effect.Effect<Reading, E, R>) =>
+  Layer.effect(
+    keyOf(definition.name),
+    Effect.gen(function*() {
+      return guarded(yield* reading, yield* policy.Current)
+    })
+  )
+
 /** Folds rows when they are asked for. */
 export const live: Make<never, never> = (definition, aggregates) =>
-  Layer.effect(keyOf(definition.name), Effect.flatMap(past.make(definition, aggregates), folding.make))
+  provide(definition, Effect.flatMap(past.make(definition, aggregates), folding.make))
 
 const readStored = (definition: Definition, aggregates: ReadonlyArray<string>, missed: () => number) =>
   Effect.gen(function*() {
@@ -33,7 +44,7 @@ const none = () => 0
 
 /** Reads stored rows. */
 export const stored: Make<never, RowStore> = (definition, aggregates) =>
-  Layer.effect(keyOf(definition.name), readStored(definition, aggregates, none))
+  provide(definition, readStored(definition, aggregates, none))
 
 /** Runs a projection until the scope closes. What cannot be run fails here; a run that ends later tells so itself. */
 const inBackground = (definition: Definition, aggregates: ReadonlyArray<string>, mode: "inline" | "async") =>
@@ -41,8 +52,8 @@ const inBackground = (definition: Definition, aggregates: ReadonlyArray<string>,
 
 /** Reads stored rows, and runs the projection behind a checkpoint. */
 export const async: Make<ProjectionError, RowStore> = (definition, aggregates) =>
-  Layer.effect(
-    keyOf(definition.name),
+  provide(
+    definition,
     Effect.gen(function*() {
       yield* inBackground(definition, aggregates, "async")
       return yield* readStored(definition, aggregates, none)
@@ -51,8 +62,8 @@ export const async: Make<ProjectionError, RowStore> = (definition, aggregates) =
 
 /** Reads stored rows that ride with the appends of this process. What goes without them is caught up with. */
 export const inline: Make<ProjectionError, RowStore> = (definition, aggregates) =>
-  Layer.effect(
-    keyOf(definition.name),
+  provide(
+    definition,
     Effect.gen(function*() {
       const { inline, missed } = yield* rides.make(definition, aggregates)
       yield* inBackground(definition, aggregates, "inline")

@@ -51,7 +51,6 @@ export const make = Effect.fnUntraced(function*(self: past.Past) {
     Effect.mapError(Effect.flatMap(question.wanted(after), (wanted) => reached(wanted, timeout)), named)
   const reading: Reading = {
     definition,
-    policy: self.policy,
     get: (key, options) => Effect.andThen(whenCaughtUp(options), present.get(key)),
     getMany: (keys, options) => Effect.andThen(whenCaughtUp(options), present.getMany(keys)),
     list: (query?: Query & ReadOptions) => Effect.andThen(whenCaughtUp(query), present.list(query)),

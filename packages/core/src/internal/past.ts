@@ -14,7 +14,6 @@ import { type Reader, Upcaster } from "../Upcaster.ts"
 import * as check from "./check.ts"
 import { reasonOf } from "./definition.ts"
 import { causeOf, type Item, itemsOf } from "./fold.ts"
-import * as policy from "./policy.ts"
 import { type At, type Definition, filterOf as namesOf, foldRow } from "./projection.ts"
 import * as question from "./question.ts"
 import * as rowCodec from "./rowCodec.ts"
@@ -36,8 +35,6 @@ export interface Past {
   readonly categories: ReadonlyArray<string> | undefined
   /** Tells, once, that an event was not folded. */
   readonly warn: (failure: Failure) => Effect.Effect<void>
-  /** Around the layer of the projection. */
-  readonly policy: policy.Policy | undefined
 }
 
 /** An event that the fold threw at, or made no row of. */
@@ -69,8 +66,7 @@ export const make = Effect.fnUntraced(function*(definition: Definition, aggregat
           eventId: id,
           cause
         })
-      }),
-    policy: yield* policy.Current
+      })
   }
   return past
 })

@@ -3,7 +3,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { ProjectionError } from "../ProjectionError.ts"
 import * as policy from "./policy.ts"
-import * as projection from "./projection.ts"
+import type * as projection from "./projection.ts"
 
 type Answer = Effect.Effect<void, ProjectionError>
 
@@ -20,6 +20,11 @@ interface Rules {
   readonly get: (key: string, row: Option.Option<unknown>) => Answer
   readonly list: (query: projection.Query | undefined) => Answer
 }
+
+const rulesOf = (definition: projection.Definition, judge: policy.Judge): Rules => ({
+  get: (key, row) => answer(definition, judge.get(definition, key, row)),
+  list: (query) => answer(definition, judge.list(definition, query))
+})
 
 type Questions = Pick<projection.Reading, "get" | "getMany" | "list" | "count">
 
@@ -40,15 +45,11 @@ const guardView = (rules: Rules, { count, get, getMany, list }: Questions): Ques
   count: (query) => Effect.andThen(rules.list(query), count(query))
 })
 
-const guard = (reading: projection.Reading, judge: policy.Judge): projection.Reading => {
-  const { definition } = reading
-  const rules: Rules = {
-    get: (key, row) => answer(definition, judge.get(definition, key, row)),
-    list: (query) => answer(definition, judge.list(definition, query))
-  }
+type Guarded = Questions & Pick<projection.Reading, "changes" | "history">
+
+const guard = (rules: Rules, reading: projection.Reading): Guarded => {
   const now = guardView(rules, reading)
   return {
-    ...reading,
     ...now,
     changes: (of, options) => {
       const changes = reading.changes(of, options)
@@ -57,7 +58,6 @@ const guard = (reading: projection.Reading, judge: policy.Judge): projection.Rea
       // Who resumes is sent nothing until there is a change: they are not to wait for what they will not see.
       return options?.after === undefined ? judged : Stream.unwrap(Effect.as(now.get(of), judged))
     },
-    asOf: (at, options) => guardView(rules, reading.asOf(at, options)),
     history: (key, options) =>
       reading.history(key, options).pipe(
         Stream.tap(({ row }) => rules.get(key, row)),
@@ -67,15 +67,33 @@ const guard = (reading: projection.Reading, judge: policy.Judge): projection.Rea
   }
 }
 
-/** The rows of a definition, as far as the running program may see them. */
-export const readable = (
-  wanted: projection.Definition
-): Effect.Effect<projection.Reading, never, projection.Identifier> =>
-  Effect.flatMap(
-    projection.of(wanted),
-    (reading) =>
-      Effect.withFiberSucceed((fiber) => {
-        const judge = policy.judge(fiber, reading.policy)
-        return judge === undefined ? reading : guard(reading, judge)
-      })
-  )
+/** Asks whatever there is to ask by then. */
+const ask = (now: Effect.Effect<Questions>): Questions => ({
+  get: (key, options) => Effect.flatMap(now, (questions) => questions.get(key, options)),
+  getMany: (keys, options) => Effect.flatMap(now, (questions) => questions.getMany(keys, options)),
+  list: (query) => Effect.flatMap(now, (questions) => questions.list(query)),
+  count: (query) => Effect.flatMap(now, (questions) => questions.count(query))
+})
+
+/** Rows as far as whoever asks may see them. `around` is in force where they have no policy of their own. */
+export const guarded = (reading: projection.Reading, around: policy.Policy | undefined): projection.Reading => {
+  const { definition } = reading
+  /** Judged in the fiber that asks, not where the question was made. */
+  const judged = <A>(open: A, close: (rules: Rules) => A): Effect.Effect<A> =>
+    Effect.withFiberSucceed((fiber) => {
+      const judge = policy.judge(fiber, around)
+      return judge === undefined ? open : close(rulesOf(definition, judge))
+    })
+  const now = judged(reading, (rules) => guard(rules, reading))
+  return {
+    ...reading,
+    ...ask(now),
+    changes: (of, options) => Stream.unwrap(Effect.map(now, ({ changes }) => changes(of, options))),
+    asOf: (at, options) => {
+      // One view: it keeps what it has folded.
+      const view = reading.asOf(at, options)
+      return ask(judged(view, (rules) => guardView(rules, view)))
+    },
+    history: (key, options) => Stream.unwrap(Effect.map(now, ({ history }) => history(key, options)))
+  }
+}

@@ -66,7 +66,7 @@ export interface Local {
   /** Those that nobody is at work on, and that keep their state. */
   readonly cache: StateCache
   readonly snapshots: Snapshots | undefined
-  /** Around the layer of the aggregate; in force for commands, where the caller has none. */
+  /** Around the layer of the aggregate; in force where the caller has none. */
   readonly policy: Policy | undefined
 }
 

@@ -134,7 +134,6 @@ export const make = (self: Stored): Reading => {
   const whenCaughtUp = caughtUpOf(self)
   return {
     definition,
-    policy: past.policy,
     get: (key, options = {}) =>
       answer(
         Effect.map(getMany([key], options), (found) => found.has(key) ? Option.some(found.get(key)) : Option.none())
