@@ -8,11 +8,15 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import type * as Stream from "effect/Stream"
+import { Refused } from "./EventStoreError.ts"
+import * as policy from "./internal/policy.ts"
 import * as projection from "./internal/projection.ts"
+import * as question from "./internal/question.ts"
 import type { Tagged } from "./internal/running.ts"
 import type * as Projection from "./Projection.ts"
-import type { ProjectionError } from "./ProjectionError.ts"
+import { ProjectionError } from "./ProjectionError.ts"
 
 /**
  * A query of rows, by names that are known at run time only.
@@ -105,6 +109,42 @@ export const of = <P extends Projection.Any>(
   projection.of(self["~definition"]) as never
 
 /**
+ * What a policy lets an actor see of rows: why not, or `undefined` where it is let through. Each denial is to be told, as it
+ * is by whoever asks for rows.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Ruling<Row> {
+  readonly get: (key: string, row: Option.Option<Row>) => ProjectionError | undefined
+  readonly list: (query: Query) => ProjectionError | undefined
+}
+
+/**
+ * What the actor of the running program may see of rows, for tools that hand on what they have read for all: `undefined`
+ * where nobody judges. The policy is that around the program, or else that around the layer of the rows.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const ruling = <P extends Projection.Any>(
+  self: P,
+  reading: Reading<RowOf<P>>
+): Effect.Effect<Ruling<RowOf<P>> | undefined> =>
+  Effect.withFiberSucceed((fiber) => {
+    const { "~definition": definition, tag: target } = self
+    // Those that are made here bear the policy that was around them.
+    const judge = policy.judge(fiber, (reading as Partial<projection.Reading>).policy)
+    if (judge === undefined) return undefined
+    const failed = (denied: policy.Denied | undefined) =>
+      denied && new ProjectionError({ target, reason: denied.forbidden })
+    return {
+      get: (key, row) => failed(judge.get(definition, key, row)),
+      list: (query) => failed(judge.list(definition, query))
+    }
+  })
+
+/**
  * Provides the rows of a projection from elsewhere: a server that is asked over the network, a cache in front of another
  * layer.
  *
@@ -133,6 +173,25 @@ export const layer = <P extends Projection.Any, E, R>(
  */
 export const indexesOf = (self: Projection.Any): { readonly [index: string]: ReadonlyArray<string> } =>
   self["~definition"].indexes
+
+/**
+ * Whether a row is one of a query. Pure.
+ *
+ * **When to use**
+ *
+ * To tell many readers of what one has followed: each gets the rows of its own query.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const within = <P extends Projection.Any>(
+  self: P,
+  query: Query
+): Result.Result<(key: string, row: RowOf<P>) => boolean, Refused> => {
+  const plan = question.planOf(self["~definition"], query)
+  if (plan instanceof Refused) return Result.fail(plan)
+  return Result.succeed((key, row) => question.isWithin(plan, question.placeOf(plan, key, row)))
+}
 
 /**
  * The keys of the rows that an event goes to, each once. Pure.
