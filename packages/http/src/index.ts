@@ -4,4 +4,6 @@
 export * as Api from "./Api.ts"
 export * as Client from "./Client.ts"
 export * as Limits from "./Limits.ts"
+export * as Live from "./Live.ts"
+export * as LiveApi from "./LiveApi.ts"
 export * as Paths from "./Paths.ts"

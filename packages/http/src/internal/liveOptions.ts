@@ -1,0 +1,74 @@
+import * as Duration from "effect/Duration"
+
+/** Documented at `Live.Options`. */
+export interface LiveOptions {
+  readonly heartbeat?: Duration.Input | undefined
+  readonly stall?: Duration.Input | undefined
+  readonly grace?: Duration.Input | undefined
+  readonly wait?: Duration.Input | undefined
+  readonly pendingRows?: number | undefined
+  readonly rowsPerList?: number | undefined
+  readonly listsPerProjection?: number | undefined
+  readonly subscribers?: number | undefined
+}
+
+/** The bounds of live rows: times in milliseconds. */
+export interface Bounds {
+  readonly heartbeatMillis: number
+  readonly stallMillis: number
+  readonly graceMillis: number
+  readonly waitMillis: number
+  readonly pendingRows: number
+  readonly rowsPerList: number
+  readonly listsPerProjection: number
+  readonly subscribers: number
+}
+
+/** Most changes that are handed on together: to a socket, or to a response. */
+export const rowsPerBatch = 256
+
+/** Most keys of a projection and tenant whose last change is known, so that a reader who was away is told no row twice. */
+export const recentKeys = 100_000
+
+/** Most rows, in all, that the lists of one projection and tenant keep. */
+export const rowsKept = 200_000
+
+/** Most pairs of a projection and a tenant that are followed at a time. */
+export const feeds = 1_000
+
+/** How often it is looked whether somebody takes nothing, or has heard nothing: this often within a bound. */
+export const looksPerBound = 5
+
+/** Rows that are read one by one where they cannot be read together, at a time. */
+export const singleReads = 8
+
+/** Pauses before a feed that failed is opened again, in milliseconds: the first, and the longest; and how often. */
+export const firstRetryMillis = 50
+export const longestRetryMillis = 2_000
+export const retries = 20
+
+/** How long whoever listens may take to be told that it is over, in milliseconds. */
+export const lastWordsMillis = 1_000
+
+/** A whole number of at least 1, or a defect of the program. */
+const count = (name: string, value: number): number => {
+  if (Number.isSafeInteger(value) && value >= 1) return value
+  throw new TypeError(`Live, ${name}: expected a whole number of at least 1, got ${value}`)
+}
+
+const millis = (name: string, value: Duration.Input): number => {
+  const found = Duration.toMillis(value)
+  if (found > 0 && Number.isFinite(found)) return found
+  throw new TypeError(`Live, ${name}: expected a time of more than nothing, got ${found} ms`)
+}
+
+export const boundsOf = (options: LiveOptions = {}): Bounds => ({
+  heartbeatMillis: millis("heartbeat", options.heartbeat ?? 15_000),
+  stallMillis: millis("stall", options.stall ?? 30_000),
+  graceMillis: millis("grace", options.grace ?? 10_000),
+  waitMillis: millis("wait", options.wait ?? 5_000),
+  pendingRows: count("pendingRows", options.pendingRows ?? 1_000),
+  rowsPerList: count("rowsPerList", options.rowsPerList ?? 10_000),
+  listsPerProjection: count("listsPerProjection", options.listsPerProjection ?? 1_000),
+  subscribers: count("subscribers", options.subscribers ?? 20_000)
+})
