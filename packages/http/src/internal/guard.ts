@@ -51,7 +51,7 @@ const respond = <R>(self: Effect.Effect<Response, Problem, R>): Effect.Effect<Re
  */
 export const make = <R>(
   guard: Guard,
-  described: { readonly group: string; readonly endpoint: HttpApiEndpoint.Top },
+  described: { readonly group: string; readonly endpoint: Pick<HttpApiEndpoint.Top, "identifier" | "method" | "path"> },
   handler: Effect.Effect<Response, Problem, R>
 ): Effect.Effect<Effect.Effect<Response, never, R | HttpServerRequest>, never, never> => {
   const answered = respond(forTenant(guard, handler))

@@ -1,4 +1,4 @@
-import { EventStoreError, type Projection, ProjectionError, Rows } from "@varve/core"
+import { EventStoreError, type Projection, ProjectionError, type Rows } from "@varve/core"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -10,30 +10,11 @@ import * as codecs from "./codecs.ts"
 import * as connections from "./connection.ts"
 import type { Answered, Connection, Question } from "./connection.ts"
 import * as liveClient from "./liveClient.ts"
+import { parametersOf } from "./parameters.ts"
 import * as paths from "./paths.ts"
 
 /** A point in the past, as its parameters. */
 type Point = { readonly [parameter: string]: string }
-
-/** The parameters of a query. Throws where a value is none of its field. */
-export const parametersOf = (projection: Projection.Any, query: Rows.Query = {}): URLSearchParams => {
-  const { from, index, to, where = {} } = query
-  const { field } = codecs.projection(projection)
-  const parameters = new URLSearchParams()
-  if (index !== undefined) parameters.set("index", index)
-  const fields = index === undefined ? [] : Rows.indexesOf(projection)[index] ?? []
-  for (const [name, value] of Object.entries(where)) {
-    const text = fields.includes(name) ? codecs.encodeField(field(name), value) : codecs.encodeScalar(value)
-    parameters.set(`where.${name}`, text)
-  }
-  const next = fields[Object.keys(where).length]
-  for (const [name, value] of [["from", from], ["to", to]] as const) {
-    if (value === undefined) continue
-    // Keys are texts: without an index they are sent as they are.
-    parameters.set(name, next === undefined ? String(value) : codecs.encodeField(field(next), value))
-  }
-  return parameters
-}
 
 /** The rows of a projection, as a server has them. */
 export const make = (projection: Projection.Any, connection: Connection): Rows.Reading<unknown> => {

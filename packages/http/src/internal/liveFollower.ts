@@ -1,0 +1,149 @@
+import { EventStoreError, type Projection, ProjectionError } from "@varve/core"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as codecs from "./codecs.ts"
+import * as livePlace from "./livePlace.ts"
+
+/** What a server tells, over SSE or WebSocket. */
+export interface Heard {
+  readonly type: string
+  /** JSON text. */
+  readonly data: string
+  readonly at: string | undefined
+}
+
+/** What to do next. */
+export type Heeded =
+  | { readonly _tag: "Changes"; readonly changes: ReadonlyArray<Projection.Change<unknown>> }
+  /** Come back, to be told the rest. */
+  | { readonly _tag: "Over" }
+  | { readonly _tag: "Failed"; readonly error: ProjectionError.ProjectionError }
+
+/**
+ * Makes changes of what a server tells, over any number of connections. It knows what it has told on, so that a row that is
+ * told again when a connection was lost is no change, and one that has gone meanwhile is one.
+ */
+export class Follower {
+  /** Where to resume. */
+  after: string | undefined
+  /** Whether a server has ever told anything. */
+  hasHeard = false
+  /** Connections that came to nothing, one after the other. */
+  failures = 0
+  private position: number
+  private readonly projection: Projection.Any
+  private readonly key: string | undefined
+  /** The JSON texts that were told on last. Of a list, no more rows than the server lets it have. */
+  private readonly known = new Map<string, string>()
+  /** The keys that were told since all rows are told anew. */
+  private filling: Set<string> | undefined
+
+  constructor(projection: Projection.Any, key: string | undefined, after: codecs.Place | undefined) {
+    this.projection = projection
+    this.key = key
+    this.after = after && livePlace.encode({ ...after, revision: undefined })
+    this.position = after?.position ?? 0
+  }
+
+  /** A connection was lost: what it had not told to the end does not count. */
+  lose(): void {
+    this.filling = undefined
+  }
+
+  hear({ at, data, type }: Heard): Heeded {
+    this.hasHeard = true
+    this.failures = 0
+    switch (type) {
+      case "row":
+        return this.row(data, at)
+      case "resync":
+        this.filling = new Set()
+        this.moveTo(at)
+        return changed([])
+      case "level": {
+        this.moveTo(at)
+        const { filling } = this
+        const gone = filling === undefined ? [] : Array.from(this.known.keys()).filter((key) => !filling.has(key))
+        this.filling = undefined
+        const changes = gone.map((key) => this.tell(key, Option.none(), ""))
+        return changed(changes)
+      }
+      case "heartbeat":
+        this.moveTo(at)
+        return changed([])
+      case "end":
+        this.moveTo(at)
+        return { _tag: "Over" }
+      case "failure":
+        return this.failure(data)
+      default:
+        // A newer server says more than this client knows.
+        return changed([])
+    }
+  }
+
+  private row(text: string, at: string | undefined): Heeded {
+    const found = this.decode(text)
+    if (found instanceof ProjectionError.ProjectionError) return { _tag: "Failed", error: found }
+    this.filling?.add(found.key)
+    this.moveTo(at)
+    return changed(this.known.get(found.key) === text ? [] : [this.tell(found.key, found.row, text)])
+  }
+
+  private tell(key: string, row: Option.Option<unknown>, text: string): Projection.Change<unknown> {
+    // A row that has left a list is told once. That there is no such row is what a reader of one row has been told.
+    if (this.key === undefined && Option.isNone(row)) this.known.delete(key)
+    else this.known.set(key, text)
+    return { key, row, position: this.position }
+  }
+
+  private moveTo(at: string | undefined): void {
+    if (at === undefined) return
+    this.after = at === "" ? undefined : at
+    this.position = at === "" ? 0 : livePlace.decode(at)?.position ?? this.position
+  }
+
+  private decode(text: string) {
+    const { tag } = this.projection
+    try {
+      const { key, row } = JSON.parse(text) as { readonly key: unknown; readonly row?: unknown }
+      if (typeof key !== "string") {
+        return this.refused(`row of ${tag}`, "one with a key", text.slice(0, shownCharacters))
+      }
+      if (row === undefined) return { key, row: Option.none<unknown>() }
+      const decoded = codecs.projection(this.projection).row.decode(row)
+      return Result.isSuccess(decoded)
+        ? { key, row: Option.some(decoded.success) }
+        : this.refused(`row ${key} of ${tag}`, "a row of the reader's schema", String(decoded.failure))
+    } catch {
+      return this.refused(`row of ${tag}`, "JSON", text.slice(0, shownCharacters))
+    }
+  }
+
+  private failure(text: string): Heeded {
+    const error = errorOf(text)
+    return error === undefined || error.reason._tag === "Unavailable" ? { _tag: "Over" } : { _tag: "Failed", error }
+  }
+
+  private refused(what: string, expected: string, actual: string): ProjectionError.ProjectionError {
+    const reason = new EventStoreError.Refused({ what, expected, actual })
+    return new ProjectionError.ProjectionError({ target: this.projection.tag, reason })
+  }
+}
+
+/** Characters of a wrong text that an error shows. */
+const shownCharacters = 100
+
+const changed = (changes: ReadonlyArray<Projection.Change<unknown>>): Heeded => ({ _tag: "Changes", changes })
+
+/** The error that a problem tells of; `undefined` where it tells of none. */
+export const errorOf = (text: string): ProjectionError.ProjectionError | undefined => {
+  try {
+    const { error } = JSON.parse(text) as { readonly error?: unknown }
+    const decoded = codecs.projectionError.decode(error)
+    // The codec is that of this class.
+    return Result.isSuccess(decoded) ? decoded.success as ProjectionError.ProjectionError : undefined
+  } catch {
+    return undefined
+  }
+}
