@@ -15,5 +15,6 @@ export const benches: Record<string, () => Promise<{ readonly bench: Bench }>> =
   pure: () => import("./pure.ts"),
   scale: () => import("./scale.ts"),
   state: () => import("./state.ts"),
-  tracing: () => import("./tracing.ts")
+  tracing: () => import("./tracing.ts"),
+  http: () => import("./http.ts")
 }

@@ -21,13 +21,13 @@ export class Wire {
     this.told = told
     const closed = Deferred.makeUnsafe<number>()
     this.closed = Deferred.await(closed)
-    socket.onclose = ({ code }) => Deferred.doneUnsafe(closed, Effect.succeed(code))
-    socket.onmessage = ({ data }) => {
+    socket.addEventListener("close", ({ code }) => Deferred.doneUnsafe(closed, Effect.succeed(code)))
+    socket.addEventListener("message", ({ data }) => {
       const { frame, told } = JSON.parse(String(data)) as { readonly frame: number; readonly told: ReadonlyArray<Told> }
       this.frames = frame
       for (const one of told) Queue.offerUnsafe(this.told, one)
       if (acknowledges) this.send({ _tag: "Ack", frame })
-    }
+    })
   }
 
   static open(url: string, acknowledges = true) {
@@ -35,7 +35,7 @@ export class Wire {
       Effect.flatMap(Queue.unbounded<Told>(), (queue) =>
         Effect.callback<Wire>((resume) => {
           const socket = new WebSocket(`${url.replace("http", "ws")}/live`)
-          socket.onopen = () => resume(Effect.succeed(new Wire(socket, queue, acknowledges)))
+          socket.addEventListener("open", () => resume(Effect.succeed(new Wire(socket, queue, acknowledges))))
         })),
       ({ socket }) => Effect.sync(() => socket.close())
     )

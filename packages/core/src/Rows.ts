@@ -133,8 +133,7 @@ export const ruling = <P extends Projection.Any>(
 ): Effect.Effect<Ruling<RowOf<P>> | undefined> =>
   Effect.withFiberSucceed((fiber) => {
     const { "~definition": definition, tag: target } = self
-    // Those that are made here bear the policy that was around them.
-    const judge = policy.judge(fiber, (reading as Partial<projection.Reading>).policy)
+    const judge = policy.judge(fiber, internalOf(reading).unjudged?.policy)
     if (judge === undefined) return undefined
     const failed = (denied: policy.Denied | undefined) =>
       denied && new ProjectionError({ target, reason: denied.forbidden })
@@ -143,6 +142,21 @@ export const ruling = <P extends Projection.Any>(
       list: (query) => failed(judge.list(definition, query))
     }
   })
+
+/**
+ * The same rows without rules, for tools that read once for many readers, and ask `ruling` for each of them.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const unjudged = <Row>(reading: Reading<Row>): Reading<Row> =>
+  // The rows are the same ones; the type parameter stops at the key.
+  (internalOf(reading).unjudged?.reading as Reading<Row> | undefined) ?? reading
+
+/** Those that are made here bear the policy that was around them. */
+const internalOf = <Row>(reading: Reading<Row>): Partial<projection.Reading> =>
+  // What others have made has none of these members.
+  reading as unknown as Partial<projection.Reading>
 
 /**
  * Provides the rows of a projection from elsewhere: a server that is asked over the network, a cache in front of another

@@ -143,10 +143,16 @@ const make = Effect.fnUntraced(function*(domain: Domain.Any, options: Options | 
   const admin = yield* StoreAdmin.StoreAdmin
   const projections = new Map<
     string,
-    { readonly projection: Projection.Any; readonly reading: Rows.Reading<unknown> }
+    {
+      readonly projection: Projection.Any
+      readonly rows: Rows.Reading<unknown>
+      /** What is read once for all is judged for each. */
+      readonly reading: Rows.Reading<unknown>
+    }
   >()
   for (const projection of domain.projections) {
-    projections.set(projection.tag, { projection, reading: yield* Rows.of(projection) })
+    const rows = yield* Rows.of(projection)
+    projections.set(projection.tag, { projection, rows, reading: Rows.unjudged(rows) })
   }
   const followed = new Set<liveFeed.Feed>()
   let closed = false
@@ -205,9 +211,9 @@ const make = Effect.fnUntraced(function*(domain: Domain.Any, options: Options | 
       const names = Array.from(projections.keys()).join(", ") || "none: there are none"
       return yield* refused(tag, "projection", `one of ${names}`, tag)
     }
-    const { projection, reading } = known
+    const { projection, reading, rows } = known
     const { revision } = projection
-    const ruling = yield* Rows.ruling(projection, reading)
+    const ruling = yield* Rows.ruling(projection, rows)
     if (ruling !== undefined && typeof of !== "string") yield* forbid(ruling.list(of))
     const place = after === undefined ? undefined : livePlace.decode(after)
     if (after !== undefined && place === undefined) {

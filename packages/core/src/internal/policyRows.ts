@@ -87,6 +87,7 @@ export const guarded = (reading: projection.Reading, around: policy.Policy | und
   const now = judged(reading, (rules) => guard(rules, reading))
   return {
     ...reading,
+    unjudged: { reading, policy: around },
     ...ask(now),
     changes: (of, options) => Stream.unwrap(Effect.map(now, ({ changes }) => changes(of, options))),
     asOf: (at, options) => {

@@ -13,6 +13,7 @@ import type { Target } from "../RowStore.ts"
 import type { StoredEvent } from "../StoredEvent.ts"
 import type { Reader } from "../Upcaster.ts"
 import { defect } from "./definition.ts"
+import type { Policy } from "./policy.ts"
 import type { Tagged } from "./running.ts"
 
 /** Where an event goes: one key or several, by tag. */
@@ -97,6 +98,8 @@ export interface View {
 /** What gives the rows of a projection: the service behind `Projection.Rows`. */
 export interface Reading {
   readonly definition: Definition
+  /** The same without rules, and the rules around it: for who reads once for many, and judges for each of them. */
+  readonly unjudged?: { readonly reading: Reading; readonly policy: Policy | undefined } | undefined
   readonly get: (key: string, options?: ReadOptions) => Answer<Option.Option<unknown>>
   readonly getMany: (keys: Iterable<string>, options?: ReadOptions) => Answer<ReadonlyMap<string, unknown>>
   readonly list: (query?: Query & ReadOptions) => Answer<Listed>
