@@ -10,6 +10,7 @@ import { Bank } from "@varve/example-bank/Bank"
 import { Api } from "@varve/http"
 import { Arbitrary, Effect, JsonSchema, Option, Schema, SchemaRepresentation } from "effect"
 import { OpenApi } from "effect/http-api"
+import { encodeSegment } from "../../packages/http/src/internal/paths.ts"
 import { random } from "../support/random.ts"
 import { Library } from "./Library.ts"
 import { type Fetch, handler, here } from "./OverHttp.ts"
@@ -137,7 +138,7 @@ const check = (domain: Domain.Any & { readonly layer: () => any }, count: number
         if (parameter.in === "path") {
           where = where.replace(
             `{${name}}`,
-            next() < 0.8 ? pick(["a", "b", "c"]) : encodeURIComponent(pick(texts)) || "~"
+            next() < 0.8 ? pick(["a", "b", "c"]) : encodeSegment(pick(texts))
           )
         } else if (next() < 0.2) {
           const text = pick(texts)
