@@ -38,9 +38,9 @@ const appendAll = (commits: ReadonlyArray<Commit.Commit>) =>
     })
   )
 
-const secondStore = (url: string) =>
+const secondStore = (url: string, bounds: Pick<Postgres.Options, "lockTimeout" | "timeout"> = {}) =>
   Effect.map(
-    Layer.build(Postgres.layerPool({ url: Redacted.make(url), maxConnections: 2 })),
+    Layer.build(Postgres.layerPool({ url: Redacted.make(url), maxConnections: 2, ...bounds })),
     (context) => Effect.runSync(Effect.provideContext(EventStore.EventStore, context))
   )
 
@@ -265,7 +265,8 @@ describe.skipIf(TestServer.skipped !== undefined)("on a server", () => {
   it.live("the queue is bounded", () =>
     Effect.scoped(Effect.gen(function*() {
       const url = yield* TestServer.database
-      const store = yield* secondStore(url)
+      // The first waits for as long as this machine takes to make the others and to withdraw them.
+      const store = yield* secondStore(url, { lockTimeout: "20 seconds", timeout: "25 seconds" })
       const lock = yield* Locks.hold(url)
       const first = yield* Effect.forkScoped(store.append(commitOf(x, "any")))
       yield* lock.waiters(1)
