@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Aggregate, Domain, EventStore, Instances, Projection, Rows, Upcaster } from "@varve/core"
-import { DateTime, Effect, Layer, Option, Schema, Stream } from "effect"
+import { DateTime, Effect, Layer, Option, Result, Schema, Stream } from "effect"
 import { Account, Deposit, Deposited, Id, Open, Opened } from "./Account.ts"
 
 class Balances extends Projection.make("Balances", {
@@ -99,5 +99,26 @@ describe("Instances and Rows from elsewhere", () => {
     })
     assert.strictEqual(Rows.fold(Balances, undefined, { _tag: "Closed" }, envelope), undefined)
     assert.deepStrictEqual(Rows.indexesOf(Balances), { byOwner: ["owner"] })
+  })
+
+  it("tell where a row stands among those of a query", () => {
+    const order = Result.getOrThrow(Rows.orderOf(Balances, { index: "byOwner", from: "B" }))
+    const placeOf = (key: string, owner: string) => order.placeOf(key, { owner, balance: 1 })
+    assert.strictEqual(placeOf("1", "Ada"), undefined)
+    assert.isBelow(order.compare(placeOf("1", "Bob")!, placeOf("1", "Cy")!), 0)
+    assert.isAbove(order.compare(placeOf("2", "Bob")!, placeOf("1", "Bob")!), 0)
+    const refused = Rows.orderOf(Balances, { index: "byAge" })
+    assert.isTrue(Result.isFailure(refused) && refused.failure._tag === "Refused")
+  })
+
+  it("tell whose rows have one instance each", () => {
+    class PerOwner extends Projection.make("PerOwner", { row: Schema.Int, events: [Opened] }).fold({
+      initial: 0,
+      key: { Opened: ({ owner }) => owner },
+      on: { Opened: (count) => count + 1 }
+    }) {}
+    assert.strictEqual(Rows.ownerOf(Balances, [Account]), "Account")
+    assert.strictEqual(Rows.ownerOf(Balances, []), undefined)
+    assert.strictEqual(Rows.ownerOf(PerOwner, [Account]), undefined)
   })
 })

@@ -10,11 +10,13 @@ import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import type * as Stream from "effect/Stream"
+import { type AggregatePart, sourcesOf } from "./Domain.ts"
 import { Refused } from "./EventStoreError.ts"
 import * as policy from "./internal/policy.ts"
 import * as projection from "./internal/projection.ts"
 import * as question from "./internal/question.ts"
 import type { Tagged } from "./internal/running.ts"
+import * as text from "./internal/text.ts"
 import type * as Projection from "./Projection.ts"
 import { ProjectionError } from "./ProjectionError.ts"
 
@@ -189,22 +191,66 @@ export const indexesOf = (self: Projection.Any): { readonly [index: string]: Rea
   self["~definition"].indexes
 
 /**
- * Whether a row is one of a query. Pure.
+ * The place of a row among the rows of a query.
  *
- * **When to use**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Place {
+  readonly key: string
+  /** Compares as the bytes of its UTF-8 do. Equal for rows that only their keys tell apart. */
+  readonly sort: string
+}
+
+/**
+ * The order that the rows of a query stand in.
  *
- * To tell many readers of what one has followed: each gets the rows of its own query.
+ * @category models
+ * @since 0.1.0
+ */
+export interface Order<Row> {
+  /** Where a row stands; `undefined` when it is none of the query. Pure. */
+  readonly placeOf: (key: string, row: Row) => Place | undefined
+  /** Which of two places comes first, in the direction `forward`. */
+  readonly compare: (a: Place, b: Place) => number
+}
+
+/**
+ * The order of the rows of a query, so that who has some of them can place others among them. Pure.
  *
  * @category accessors
  * @since 0.1.0
  */
-export const within = <P extends Projection.Any>(
+export const orderOf = <P extends Projection.Any>(
   self: P,
-  query: Query
-): Result.Result<(key: string, row: RowOf<P>) => boolean, Refused> => {
-  const plan = question.planOf(self["~definition"], query)
+  { from, index, to, where }: Query = {}
+): Result.Result<Order<RowOf<P>>, Refused> => {
+  const plan = question.planOf(self["~definition"], { index, where, from, to })
   if (plan instanceof Refused) return Result.fail(plan)
-  return Result.succeed((key, row) => question.isWithin(plan, question.placeOf(plan, key, row)))
+  return Result.succeed({
+    placeOf: (key, row) => {
+      try {
+        const sort = question.placeOf(plan, key, row)
+        return question.isWithin(plan, sort) ? { key, sort } : undefined
+      } catch {
+        // A field has no place in the index: the row is stored nowhere, and in no list.
+        return undefined
+      }
+    },
+    compare: (a, b) => text.compare(a.sort, b.sort) || text.compare(a.key, b.key)
+  })
+}
+
+/**
+ * Name of the aggregate whose instances have a row each, under the id of the instance and from its events alone: before
+ * the first event there is no row. `undefined` where that is not so.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const ownerOf = (self: Projection.Any, aggregates: ReadonlyArray<AggregatePart>): string | undefined => {
+  const [source, ...others] = sourcesOf(self, aggregates)
+  return others.length === 0 && Object.keys(self["~definition"].key ?? {}).length === 0 ? source : undefined
 }
 
 /**

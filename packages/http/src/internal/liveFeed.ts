@@ -275,11 +275,12 @@ export const make = Effect.fnUntraced(function*(of: Of) {
   })
 
   const followQuery = Effect.fnUntraced(function*(query: Rows.Query, { after, sight }: Wanted) {
-    const within = Rows.within(projection, query)
-    if (Result.isFailure(within)) {
-      return yield* new ProjectionError.ProjectionError({ target: tag, reason: within.failure })
+    const order = Rows.orderOf(projection, query)
+    if (Result.isFailure(order)) {
+      return yield* new ProjectionError.ProjectionError({ target: tag, reason: order.failure })
     }
-    const question = new Question(query, within.success)
+    const { placeOf } = order.success
+    const question = new Question(query, (key, row) => placeOf(key, row) !== undefined)
     const list = yield* RcMap.get(lists, question).pipe(
       Effect.catchTag("ExceededCapacityError", () => {
         const expected = `at most ${bounds.listsPerProjection}`

@@ -128,12 +128,7 @@ export class List implements Source {
   }
 
   private isWithin({ key, row }: Item): boolean {
-    try {
-      return this.within(key, row)
-    } catch {
-      // It has no place in the index: no list of it has such a row.
-      return false
-    }
+    return this.within(key, row)
   }
 
   private tell(item: Item): boolean {
