@@ -99,7 +99,7 @@ export class List implements Source {
   /** A row has changed. Whether its subscribers are to be woken. */
   apply(item: Item): boolean {
     const known = this.rows.has(item.key)
-    if (item.row !== undefined && this.isWithin(item)) {
+    if (item.row !== undefined && this.within(item.key, item.row)) {
       if (item.late) this.since = Math.max(this.since, item.position + 1)
       this.gone.delete(item.key)
       this.rows.set(item.key, item)
@@ -125,10 +125,6 @@ export class List implements Source {
       this.since = Math.max(this.since, position)
       return
     }
-  }
-
-  private isWithin({ key, row }: Item): boolean {
-    return this.within(key, row)
   }
 
   private tell(item: Item): boolean {
