@@ -15,6 +15,7 @@ import type { EventStoreError } from "./EventStoreError.ts"
 import * as memoryPrograms from "./internal/memoryPrograms.ts"
 import * as memoryStore from "./internal/memoryStore.ts"
 import { paginate } from "./internal/pages.ts"
+import * as Limits from "./Limits.ts"
 import type * as Page from "./Page.ts"
 import { ProgramStore } from "./ProgramStore.ts"
 import { RowStore } from "./RowStore.ts"
@@ -103,7 +104,8 @@ export const read = (
 
 /**
  * The events of the whole store, oldest first unless told, page by page, up to the head that the last page saw. No
- * connection is held between pages. From the second page on, the next one is read while one is handled.
+ * connection is held between pages. From the second page on, the next one is read while one is handled, and is larger
+ * (`Limits.eventsPerPageAhead`) unless a limit is told.
  *
  * @category reading
  * @since 0.1.0
@@ -111,7 +113,10 @@ export const read = (
 export const readAll = (request?: Page.Request): Stream.Stream<StoredEvent, EventStoreError, EventStore> =>
   paginate<Page.Page, StoredEvent, number | undefined, EventStoreError, EventStore>({
     from: request?.after,
-    read: (after) => EventStore.use((store) => store.readPage({ ...request, after })),
+    read: (after, ahead) => {
+      const limit = request?.limit ?? (ahead ? Limits.eventsPerPageAhead : undefined)
+      return EventStore.use((store) => store.readPage({ ...request, after, limit }))
+    },
     next: ({ atHead, scannedTo }) => atHead ? undefined : { from: scannedTo },
     items: ({ events }) => events,
     enlisted

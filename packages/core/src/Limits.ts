@@ -88,6 +88,14 @@ export const eventsPerPage = 10_000
 export const eventsPerPageDefault = 1_000
 
 /**
+ * Events of one page of the whole store that is read ahead, when the reader does not say.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const eventsPerPageAhead = 5_000
+
+/**
  * Positions that one page may examine. A filter that matches rarely comes back with fewer events than asked for, and
  * with how far it has looked.
  *

@@ -7,7 +7,8 @@ import * as Stream from "effect/Stream"
 interface Options<Page, A, S, E, R> {
   /** Where the first page starts. */
   readonly from: S
-  readonly read: (from: S) => Effect.Effect<Page, E, R>
+  /** Reads a page, read ahead or not. */
+  readonly read: (from: S, ahead: boolean) => Effect.Effect<Page, E, R>
   /** Where the page behind one starts, or that there is none. */
   readonly next: (page: Page) => { readonly from: S } | undefined
   readonly items: (page: Page) => ReadonlyArray<A>
@@ -30,11 +31,11 @@ export const paginate = <Page, A, S, E, R>(
     let pages = 0
     const pull: Pull.Pull<readonly [A, ...Array<A>], E, void, R> = Effect.gen(function*() {
       while (place !== undefined) {
-        const page: Page = yield* (ahead === undefined ? read(place.from) : Fiber.join(ahead))
+        const page: Page = yield* (ahead === undefined ? read(place.from, false) : Fiber.join(ahead))
         place = next(page)
         // Before anything is done with the items, which a store may make when they are asked for.
         ahead = place !== undefined && pages++ > 0 && !(yield* enlisted)
-          ? yield* Effect.forkIn(read(place.from), scope, { startImmediately: true })
+          ? yield* Effect.forkIn(read(place.from, true), scope, { startImmediately: true })
           : undefined
         const found = items(page)
         // What is not empty has a first.

@@ -125,11 +125,16 @@ const pageOf = (range: Page.Range, rows: Rows): Page.Page => {
   // A position of the store, or 0 before the first.
   const unscanned = range.backward ? Math.min(range.after, head) : range.after
   const scannedTo = (nothing ? unscanned : stop) as StoredEvent.Position
-  let events: ReadonlyArray<StoredEvent.StoredEvent> | undefined
+  let left: Rows | undefined = rows
+  let events: ReadonlyArray<StoredEvent.StoredEvent> = []
   return {
     // Made when they are asked for: who reads ahead sends for the next page before.
     get events() {
-      return events ??= eventsOf(rows)
+      if (left !== undefined) {
+        events = eventsOf(left)
+        left = undefined
+      }
+      return events
     },
     scannedTo,
     atHead: nothing || stop === end
