@@ -57,6 +57,13 @@ const newest = { compiler: "typescript7", moduleResolution: "nodenext", exactOpt
 const inBrowser: Setting = { ...newest, name: "browser", files: ["app/coreModules.ts"], types: [] }
 
 const packed: Array<Packed> = []
+/** What a browser loads. */
+const bundles: ReadonlyArray<ReadonlyArray<string>> = [
+  ["@varve/core"],
+  ["@varve/core/testing"],
+  ["@varve/core", "@varve/http/client"]
+]
+
 let project: Project | undefined
 
 try {
@@ -102,9 +109,9 @@ try {
         { name: `node ${version} runs`, run: () => checkProgram(installed, version, node) },
         { name: `node ${version} runs varve`, run: () => checkCommand(installed, version, node) }
       ]),
-      ...["@varve/core", "@varve/core/testing"].map((module): Check => ({
-        name: `bundle of ${module}`,
-        run: () => checkBundle(installed, module)
+      ...bundles.map((modules): Check => ({
+        name: `bundle of ${modules.join(" and ")}`,
+        run: () => checkBundle(installed, modules)
       }))
     ], 2)
     await check([{

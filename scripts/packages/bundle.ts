@@ -8,9 +8,16 @@ import { Failed } from "./run.ts"
 const globals = ["process", "Buffer", "global", "require", "module", "__dirname", "__filename", "setImmediate"]
 const mark = "__only_in_node_"
 
-const bundle = async (folder: string, module: string, withEffect: boolean): Promise<[text: string, Metafile]> => {
+const bundle = async (
+  folder: string,
+  modules: ReadonlyArray<string>,
+  withEffect: boolean
+): Promise<[text: string, Metafile]> => {
   const { metafile, outputFiles, warnings } = await build({
-    stdin: { contents: `export * from "${module}"`, resolveDir: folder },
+    stdin: {
+      contents: modules.map((module, i) => `export * as module${i} from "${module}"`).join("\n"),
+      resolveDir: folder
+    },
     absWorkingDir: folder,
     bundle: true,
     minify: true,
@@ -37,17 +44,18 @@ const sizes = (text: string): string => {
  * may be read: that is our own code. With effect inside it must build, with nothing left outside at all; what effect reads
  * behind a `typeof` is its own affair.
  */
-export const checkBundle = async ({ folder }: Project, module: string): Promise<string> => {
+export const checkBundle = async ({ folder }: Project, modules: ReadonlyArray<string>): Promise<string> => {
+  const names = modules.join(" and ")
   const outside = (metafile: Metafile) =>
     Object.values(metafile.outputs).flatMap(({ imports }) => imports.filter(({ external }) => external === true))
       .map(({ path }) => path)
   try {
-    const [own, metafile] = await bundle(folder, module, false)
+    const [own, metafile] = await bundle(folder, modules, false)
     const strange = outside(metafile).filter((path) => path !== "effect" && !path.startsWith("effect/"))
     strange.push(...globals.filter((name) => own.includes(mark + name)).map((name) => `the global ${name}`))
-    const [whole, metafileOfWhole] = await bundle(folder, module, true)
+    const [whole, metafileOfWhole] = await bundle(folder, modules, true)
     strange.push(...outside(metafileOfWhole))
-    if (strange.length > 0) throw new Failed(`the bundle of ${module} needs ${[...new Set(strange)].join(", ")}`)
+    if (strange.length > 0) throw new Failed(`the bundle of ${names} needs ${[...new Set(strange)].join(", ")}`)
     return `nothing of Node; ${sizes(own)}; with effect ${sizes(whole)}`
   } catch (error) {
     if (error instanceof Failed) throw error

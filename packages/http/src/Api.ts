@@ -1,6 +1,56 @@
 /**
  * Derives an HTTP API from a domain: an endpoint for every command, every instance and every read model.
  *
+ * **Details**
+ *
+ * Of an aggregate, `BankAccount`, and of a projection, `Balances`:
+ *
+ * | request | answer |
+ * | --- | --- |
+ * | `POST /bank-accounts/{id}/withdraw` | executes a command; the body is its payload |
+ * | `GET /bank-accounts/{id}?at=` | state and version, now or in the past |
+ * | `GET /bank-accounts/{id}/history` | every event, with the state after it; paged |
+ * | `GET /balances/{key}?at=` | a row, now or in the past |
+ * | `GET /balances?index=&where.field=&from=&to=&limit=&direction=&cursor=&at=` | a page of rows |
+ * | `GET /balances/{key}/history` | every event that touched a row, with the row after it; paged |
+ * | `GET /count/balances?index=…` | how many rows |
+ * | `POST /many/balances` | the rows under `keys` |
+ * | `GET /caught-up/balances` | waits until the rows have seen what is stored now |
+ *
+ * An id or a key is one segment, percent-encoded. What is `.`, `..`, or begins with `~` has another `~` before it.
+ *
+ * `at` is `version:7` (of an instance), `position:12`, `recordedAt:2026-01-31T12:00:00Z` or `occurredAt:…`.
+ *
+ * A command takes `If-Match: "7"`, the version it expects, and `Idempotency-Key`, which makes it idempotent for ever: its
+ * commit id is derived from tenant, actor, aggregate, id and key. It answers with `ETag: "8"`, the version, with
+ * `Varve-Position`, where its events are, and with `Idempotency-Replayed: true` where the outcome is an earlier one. A read
+ * of rows takes `Varve-Position` back as `Varve-After`, and waits for it, `Varve-Wait` milliseconds at the most.
+ *
+ * What does not succeed is a problem (RFC 9457), whose type is `urn:varve:` and a kind. With the reasons of core comes the
+ * `error`, with a rejection the `rejection`, both encoded by their schemas.
+ *
+ * | status | kind | when |
+ * | --- | --- | --- |
+ * | 400 | `BadRequest` | a part of the request does not fit its schema; `errors` has every path |
+ * | 400 | `Refused` | beyond a limit, against a rule of the store, or a receipt of another store |
+ * | 401 | `Unauthenticated` | credentials are missing, or not known |
+ * | 403 | `Forbidden` | the policy does not let the actor do it |
+ * | 404 | `NoEndpoint`, `NoRow` | there is no such command, or no row under the key |
+ * | 405 | `NoMethod` | `Allow` says which there are |
+ * | 409 | `Conflict` | other processes were faster, again and again |
+ * | 412 | `Precondition` | the instance is not at the version of `If-Match` |
+ * | 413 | `TooLarge` | the body is larger than `limitBytes` |
+ * | 415 | `NoMediaType` | the body is not `application/json` |
+ * | 422 | `rejection:…` | the business says no; `httpApiStatus` on the schema of a rejection says another status |
+ * | 422 | `KeyReused` | the idempotency key stands for another command |
+ * | 422 | `TooManyEvents` | the past that is asked for is too long |
+ * | 500 | `Unreadable`, `Defect` | the server cannot read an event, or has failed; the log says more than the answer |
+ * | 503 | `Unavailable` | nothing was written; `Retry-After` |
+ * | 504 | `OutcomeUnknown` | the acknowledgement is lost: send it again with the same key |
+ * | 504 | `Behind` | the rows have not seen `Varve-After` in time, as where it is in the future |
+ *
+ * An instance without events is no error: its state is the one before any event, its version 0.
+ *
  * @since 0.1.0
  */
 import { type Aggregate, type Domain, Metadata, type Projection } from "@varve/core"
@@ -109,6 +159,48 @@ export interface Actor {
 /**
  * Derives the API of a domain.
  *
+ * **Details**
+ *
+ * `layer` adds its routes to effect's router: to be served by `HttpRouter.serve` of any platform, or to become a fetch
+ * handler by `HttpRouter.toWebHandler`. Routes of the application live beside them, and are asked first where they say more
+ * of a path: `/bank-accounts/:id/withdraw` of its own takes the place of the derived one.
+ *
+ * **Gotchas**
+ *
+ * Without `security` everybody may do everything, as nobody, and all share one set of idempotency keys.
+ *
+ * **Example** (A fetch handler)
+ *
+ * ```ts
+ * import { EventStore, Upcaster } from "@varve/core"
+ * import { Bank } from "@varve/example-bank/Bank"
+ * import { Api } from "@varve/http"
+ * import { Layer } from "effect"
+ * import { HttpRouter } from "effect/http"
+ *
+ * const api = Api.make(Bank, { paths: { BankAccount: "accounts" } })
+ *
+ * const bank = Layer.provide(Bank.layer(), [EventStore.layerMemory, Upcaster.layer()])
+ * const { handler } = HttpRouter.toWebHandler(Layer.provide(api.layer, bank), { disableLogger: true })
+ *
+ * const post = (path: string, payload: object) =>
+ *   handler(
+ *     new Request(`http://bank.example/${path}`, {
+ *       method: "POST",
+ *       body: JSON.stringify(payload),
+ *       headers: { "content-type": "application/json" }
+ *     })
+ *   )
+ *
+ * const program = async () => {
+ *   const opened = await post("accounts/ada/open", { owner: "Ada", currency: "EUR" })
+ *   const rejected = await post("accounts/ada/withdraw", { cents: 100, currency: "EUR" })
+ *   return [opened.status, opened.headers.get("etag"), rejected.status]
+ * }
+ *
+ * program() // => [200, '"1"', 422]
+ * ```
+ *
  * @category constructors
  * @since 0.1.0
  */
@@ -151,6 +243,27 @@ export const make = <const D extends Domain.Any, Security extends HttpApiMiddlew
 /**
  * Provides a security middleware by what the credentials say of the actor. Whoever it is does what follows: the id is stamped
  * on every event.
+ *
+ * **Example** (Bearer tokens)
+ *
+ * ```ts
+ * import { Api } from "@varve/http"
+ * import { Effect, Redacted } from "effect"
+ * import { HttpApiMiddleware, HttpApiSecurity } from "effect/http-api"
+ *
+ * class Signed extends HttpApiMiddleware.Service<Signed>()("bank/Signed", {
+ *   security: { bearer: HttpApiSecurity.bearer },
+ *   error: Api.Unauthenticated
+ * }) {}
+ *
+ * // For `Api.make(Bank, { security: Signed })`.
+ * const layer = Api.layerSecurity(Signed, {
+ *   bearer: (token) =>
+ *     Redacted.value(token) === "a secret of Ada"
+ *       ? Effect.succeed({ id: "ada", roles: ["teller"] })
+ *       : Effect.fail(new Api.Unauthenticated({}))
+ * })
+ * ```
  *
  * @category layers
  * @since 0.1.0

@@ -34,6 +34,49 @@ export interface Options extends Paths {
 /**
  * Provides what the calls of the parts of a domain require, by asking a server.
  *
+ * **Details**
+ *
+ * Rejections and errors come back as what they are. A command is sent with its commit id, or one of its own, as its
+ * idempotency key; where its answer is lost it is sent again, with the same key, `Limits.resends` times at the most. What is
+ * still unknown then is `OutcomeUnknown`, with the id to send it again by. A read that cannot be had is `Unavailable`.
+ *
+ * **Gotchas**
+ *
+ * The commit id in a receipt is that of the server, which has derived it from the key: nobody else's key leads to it.
+ *
+ * Tenant and actor are those that the server makes of the credentials, not those of the program.
+ *
+ * **Example** (The same calls, against a server)
+ *
+ * ```ts
+ * import { EventStore, Upcaster } from "@varve/core"
+ * import { Bank } from "@varve/example-bank/Bank"
+ * import { Balances } from "@varve/example-bank/Balances"
+ * import { BankAccount, Deposit, Id, Open } from "@varve/example-bank/BankAccount"
+ * import { Api, Client } from "@varve/http"
+ * import { Effect, Layer, Option } from "effect"
+ * import { FetchHttpClient, HttpRouter } from "effect/http"
+ *
+ * const bank = Layer.provide(Bank.layer(), [EventStore.layerMemory, Upcaster.layer()])
+ * const server = HttpRouter.toWebHandler(Layer.provide(Api.make(Bank).layer, bank), { disableLogger: true })
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* BankAccount.execute(Id.make("ada"), Open.make({ owner: "Ada", currency: "EUR" }))
+ *   const { receipt } = yield* BankAccount.execute(Id.make("ada"), Deposit.make({ cents: 100, currency: "EUR" }))
+ *   return yield* Balances.get("ada", { after: receipt })
+ * })
+ *
+ * // In a program, the network.
+ * const network = Layer.succeed(FetchHttpClient.Fetch, (input, init) => server.handler(new Request(input, init)))
+ *
+ * const client = Client.layer(Bank, { url: "http://bank.example" }).pipe(
+ *   Layer.provide(FetchHttpClient.layer),
+ *   Layer.provide(network)
+ * )
+ *
+ * Effect.runPromise(Effect.map(Effect.provide(program, client), Option.map(({ cents }) => cents))) // => Option.some(100)
+ * ```
+ *
  * @category layers
  * @since 0.1.0
  */
