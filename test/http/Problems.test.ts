@@ -4,6 +4,7 @@ import {
   CommitId,
   EventStoreError,
   Instances,
+  Policy,
   ProjectionError,
   Rows,
   StreamName,
@@ -322,7 +323,7 @@ class Signed extends HttpApiMiddleware.Service<Signed>()("test/Signed", {
 const known = (credential: Redacted.Redacted) => {
   const id = Redacted.value(credential)
   return id === "ada" || id === "bob"
-    ? Effect.succeed({ id, roles: [] })
+    ? Effect.succeed({ id, roles: id === "ada" ? ["librarian"] : [] })
     : Effect.fail(new Api.Unauthenticated({}))
 }
 
@@ -377,6 +378,32 @@ describe("Who asks", () => {
       assert.notStrictEqual((yield* add("ada", "/books/b/add")).body.receipt.commitId, first.body.receipt.commitId)
       const other = yield* add("ada", "/books/a/add", { title: "Bible", weight: 1 })
       assert.deepStrictEqual([other.status, other.body.type], [422, "urn:varve:KeyReused"])
+    }).pipe(Effect.scoped))
+
+  it.live("may do what the policy says, and is told 403 where not", () =>
+    Effect.gen(function*() {
+      const mine = ({ actor }: { readonly actor: Policy.Actor }) => actor.id === "ada"
+      const access = Policy.make(Library, {
+        Book: { commands: { Add: Policy.hasRole("librarian"), Lend: Policy.nobody, Return: mine }, read: mine },
+        Shelf: { get: mine, list: Policy.everyone },
+        Readers: { get: Policy.nobody, list: Policy.nobody }
+      })
+      const fetch = yield* handler(
+        Api.make(Library, { security: Signed }).layer.pipe(Layer.provide(Policy.layer(access))),
+        Layer.mergeAll(here(Library), signed)
+      )
+      const statusOf = (method: string, path: string, id: string, body?: unknown) =>
+        Effect.map(send(fetch, method, path, { body, headers: as(id) }), ({ body, status }) => [status, body.type])
+      const forbidden = [403, "urn:varve:Forbidden"]
+      assert.deepStrictEqual(yield* statusOf("POST", "/books/a/add", "bob", atlas), forbidden)
+      assert.deepStrictEqual(yield* statusOf("POST", "/books/a/add", "ada", atlas), [200, undefined])
+      assert.deepStrictEqual(yield* statusOf("POST", "/books/a/lend", "ada", { to: "Eve", due: null }), forbidden)
+      assert.deepStrictEqual(yield* statusOf("GET", "/books/a", "bob"), forbidden)
+      assert.deepStrictEqual(yield* statusOf("GET", "/books/a", "ada"), [200, undefined])
+      assert.deepStrictEqual(yield* statusOf("GET", "/shelf/a", "bob"), forbidden)
+      assert.deepStrictEqual(yield* statusOf("GET", "/shelf", "bob"), [200, undefined])
+      assert.deepStrictEqual(yield* statusOf("GET", "/count/readers", "ada"), forbidden)
+      assert.deepStrictEqual(yield* statusOf("POST", "/many/readers", "ada", { keys: ["a"] }), forbidden)
     }).pipe(Effect.scoped))
 
   it.live("sees the rows of the tenant that the request is of", () =>

@@ -53,7 +53,7 @@
  *
  * @since 0.1.0
  */
-import { type Aggregate, type Domain, Metadata, type Projection } from "@varve/core"
+import { type Aggregate, type Domain, Policy, type Projection } from "@varve/core"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as HttpApi from "effect/http-api/HttpApi"
@@ -146,17 +146,6 @@ export class Unauthenticated extends HttpApiError.Problem<Unauthenticated>()("Un
 }) {}
 
 /**
- * Who does it.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Actor {
-  readonly id: string
-  readonly roles: ReadonlyArray<string>
-}
-
-/**
  * Derives the API of a domain.
  *
  * **Details**
@@ -241,8 +230,8 @@ export const make = <const D extends Domain.Any, Security extends HttpApiMiddlew
 }
 
 /**
- * Provides a security middleware by what the credentials say of the actor. Whoever it is does what follows: the id is stamped
- * on every event.
+ * Provides a security middleware by what the credentials say of the actor, who does what follows: rules judge it by the
+ * actor (`Policy`), and the id is stamped on every event.
  *
  * **Example** (Bearer tokens)
  *
@@ -277,14 +266,14 @@ export const layerSecurity = <
   authenticate: {
     readonly [K in keyof Security]: (
       credential: HttpApiSecurity.HttpApiSecurity.Type<Security[K]>
-    ) => Effect.Effect<Actor, Unauthenticated, R>
+    ) => Effect.Effect<Policy.Actor, Unauthenticated, R>
   }
 ): Layer.Layer<Self, never, R> =>
   Layer.effect(
     middleware,
     Effect.contextWith((context: Context.Context<R>) =>
       Effect.succeed(Object.fromEntries(
-        Object.entries<(credential: never) => Effect.Effect<Actor, Unauthenticated, R>>(authenticate).map((
+        Object.entries<(credential: never) => Effect.Effect<Policy.Actor, Unauthenticated, R>>(authenticate).map((
           [name, check]
         ) => [
           name,
@@ -294,7 +283,7 @@ export const layerSecurity = <
           ) =>
             Effect.flatMap(
               Effect.provideContext(check(credential), context),
-              ({ id }) => Metadata.provide({ actor: id })(httpEffect)
+              (actor) => Policy.as(actor)(httpEffect)
             )
         ])
       ))
