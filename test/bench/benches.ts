@@ -16,5 +16,6 @@ export const benches: Record<string, () => Promise<{ readonly bench: Bench }>> =
   scale: () => import("./scale.ts"),
   state: () => import("./state.ts"),
   tracing: () => import("./tracing.ts"),
-  http: () => import("./http.ts")
+  http: () => import("./http.ts"),
+  live: () => import("./live.ts")
 }

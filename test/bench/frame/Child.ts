@@ -8,6 +8,8 @@ export interface Child {
   /** Calls an operation of the program, which `serve` answers. */
   readonly call: <A>(name: string, argument?: unknown) => Promise<A>
   readonly stop: () => Promise<void>
+  /** Ends it at once, as a crash does. */
+  readonly kill: () => Promise<void>
 }
 
 /** Lines of stderr that are kept for an error. */
@@ -63,6 +65,10 @@ export const start = (file: string, args: ReadonlyArray<string> = []): Child => 
     stop: () => {
       child.stdin.end()
       child.kill()
+      return gone
+    },
+    kill: () => {
+      child.kill("SIGKILL")
       return gone
     }
   }
