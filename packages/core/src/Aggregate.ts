@@ -50,7 +50,7 @@ import type * as Arr from "effect/Array"
 import type * as Context from "effect/Context"
 import type * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
-import type * as Layer from "effect/Layer"
+import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
 import type * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
@@ -62,9 +62,10 @@ import type * as Decision from "./Decision.ts"
 import type * as Event from "./Event.ts"
 import type { EventStore } from "./EventStore.ts"
 import { ExecutionError } from "./ExecutionError.ts"
+import * as instances from "./internal/aggregate.ts"
+import * as attempts from "./internal/attempts.ts"
 import * as definition from "./internal/definition.ts"
-import * as execution from "./internal/execute.ts"
-import * as instances from "./internal/instances.ts"
+import * as machinery from "./internal/machinery.ts"
 import type * as running from "./internal/running.ts"
 import type { Difference } from "./Projection.ts"
 import type { Upcaster } from "./Upcaster.ts"
@@ -189,7 +190,7 @@ export interface ExecuteOptions {
  * @category references
  * @since 0.1.0
  */
-export const Attempts: Context.Reference<number> = execution.Attempts
+export const Attempts: Context.Reference<number> = attempts.Attempts
 
 /** Refuses handlers for tags that do not exist. */
 type NoExtra<Handlers, Tag extends PropertyKey> = { readonly [K in Exclude<keyof Handlers, Tag>]: never }
@@ -425,7 +426,7 @@ const build = (parts: running.Definition): object => {
       Effect.flatMap(here, (instances) => instances.diff(id, points)),
     execute: (id: string, command: running.Tagged, options: ExecuteOptions = {}) =>
       Effect.flatMap(here, (instances) => instances.execute(id, command, options)),
-    layer: instances.layer(parts)
+    layer: Layer.effect(instances.keyOf(tag), machinery.use(({ run }) => run(parts)))
   })
 }
 
@@ -469,10 +470,12 @@ export const loadAny = (
   options?: { readonly at?: At | undefined }
 ): Effect.Effect<Loaded<unknown>, ExecutionError, EventStore | Upcaster> =>
   // `decider` has made it, whatever its type has kept.
-  instances.loadAlone(
-    (aggregate as unknown as { readonly "~definition": running.Definition })["~definition"],
-    id,
-    options?.at
+  machinery.use(({ loadAlone }) =>
+    loadAlone(
+      (aggregate as unknown as { readonly "~definition": running.Definition })["~definition"],
+      id,
+      options?.at
+    )
   )
 
 /**

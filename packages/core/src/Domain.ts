@@ -9,8 +9,8 @@ import type * as Aggregate from "./Aggregate.ts"
 import type * as Event from "./Event.ts"
 import type { EventStore } from "./EventStore.ts"
 import * as definition from "./internal/definition.ts"
-import * as layers from "./internal/layers.ts"
-import * as running from "./internal/run.ts"
+import * as machinery from "./internal/machinery.ts"
+import { keyOf } from "./internal/projection.ts"
 import type * as Projection from "./Projection.ts"
 import type { ProjectionError } from "./ProjectionError.ts"
 import type { RowStore } from "./RowStore.ts"
@@ -59,7 +59,7 @@ export type RequiredBy<M> = [Exclude<M, "live" | undefined>] extends [never] ? n
  */
 export type FailureOf<M> = [Extract<M, "inline" | "async">] extends [never] ? never : ProjectionError
 
-const ways = { live: layers.live, inline: layers.inline, async: layers.async, stored: layers.stored }
+const modesOfRows: ReadonlyArray<string> = ["live", "inline", "async", "stored"] satisfies ReadonlyArray<Mode>
 
 type Tags<Parts extends ReadonlyArray<{ readonly tag: string }>> = Parts[number]["tag"]
 
@@ -181,11 +181,16 @@ export const make = <
       checkModes(name, modes, sources)
       return [
         ...aggregates.map(({ layer }) => layer),
-        ...projections.map(({ "~definition": parts, tag }) => ways[modes[tag] ?? "live"](parts, sources.get(tag)!))
+        ...projections.map(({ "~definition": parts, tag }) => {
+          const mode = modes[tag] ?? "live"
+          return Layer.effect(keyOf(tag), machinery.use((machinery) => machinery[mode](parts, sources.get(tag)!)))
+        })
       ].reduce<Layer.Layer<never, unknown, unknown>>((all, one) => Layer.merge(all, one), Layer.empty) as never
     },
     run: (options) =>
-      running.runAll(projections.map(({ "~definition": parts, tag }) => [parts, sources.get(tag)!] as const), options)
+      machinery.use(({ runAll }) =>
+        runAll(projections.map(({ "~definition": parts, tag }) => [parts, sources.get(tag)!] as const), options)
+      )
   }
 }
 
@@ -200,8 +205,8 @@ const checkModes = (
       const names = Array.from(projections.keys()).join(", ") || "none: it has no projections"
       throw definition.defect(`Domain ${name}, modes: expected names of projections (${names}), got ${tag}`)
     }
-    if (mode !== undefined && !Object.hasOwn(ways, mode)) {
-      const all = Object.keys(ways).join(", ")
+    if (mode !== undefined && !modesOfRows.includes(mode)) {
+      const all = modesOfRows.join(", ")
       throw definition.defect(`Domain ${name}, mode of ${tag}: expected one of ${all}, got ${JSON.stringify(mode)}`)
     }
   }

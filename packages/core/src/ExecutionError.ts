@@ -6,7 +6,7 @@
 import * as Schema from "effect/Schema"
 import { Conflict, OutcomeUnknown, Refused, Unavailable } from "./EventStoreError.ts"
 import { Forbidden } from "./Forbidden.ts"
-import { Unreadable } from "./Upcaster.ts"
+import { Unreadable } from "./internal/upcaster.ts"
 
 /**
  * Why a command, or a load, came to nothing. Handled by tag with `Effect.catchReason`.

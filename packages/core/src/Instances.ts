@@ -8,7 +8,7 @@ import type * as Layer from "effect/Layer"
 import type * as Stream from "effect/Stream"
 import type * as Aggregate from "./Aggregate.ts"
 import type { ExecutionError } from "./ExecutionError.ts"
-import * as instances from "./internal/instances.ts"
+import * as instances from "./internal/aggregate.ts"
 import type { Definition } from "./internal/running.ts"
 import type { Difference } from "./Projection.ts"
 

@@ -14,7 +14,7 @@ import type * as DateTime from "effect/DateTime"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as JsonPatch from "effect/JsonPatch"
-import type * as Layer from "effect/Layer"
+import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
 import type * as Schedule from "effect/Schedule"
 import type * as Schema from "effect/Schema"
@@ -22,10 +22,9 @@ import * as Stream from "effect/Stream"
 import type * as Event from "./Event.ts"
 import type { EventStore } from "./EventStore.ts"
 import * as definition from "./internal/definition.ts"
-import * as layers from "./internal/layers.ts"
+import * as machinery from "./internal/machinery.ts"
 import * as projection from "./internal/projection.ts"
 import * as question from "./internal/question.ts"
-import * as running from "./internal/run.ts"
 import * as runCustom from "./internal/runCustom.ts"
 import { retryDefault } from "./internal/runHandler.ts"
 import * as runOptions from "./internal/runOptions.ts"
@@ -493,6 +492,7 @@ const checkIndexes = (
 const build = (parts: projection.Definition): object => {
   const here = projection.of(parts)
   const { events, name: tag, revision, row } = parts
+  const key = projection.keyOf(tag)
   return definition.base(tag, {
     tag,
     revision,
@@ -515,10 +515,10 @@ const build = (parts: projection.Definition): object => {
       points: { readonly from: At; readonly to?: At | undefined; readonly limit?: number | undefined }
     ) => Effect.flatMap(here, (reading) => question.diff(reading, key, points)),
     whenCaughtUp: (options?: ReadOptions) => Effect.flatMap(here, (reading) => reading.whenCaughtUp(options)),
-    layerLive: layers.live(parts, []),
-    layerStored: layers.stored(parts, []),
-    layerAsync: layers.async(parts, []),
-    layerInline: layers.inline(parts, [])
+    layerLive: Layer.effect(key, machinery.use(({ live }) => live(parts, []))),
+    layerStored: Layer.effect(key, machinery.use(({ stored }) => stored(parts, []))),
+    layerAsync: Layer.effect(key, machinery.use(({ async }) => async(parts, []))),
+    layerInline: Layer.effect(key, machinery.use(({ inline }) => inline(parts, [])))
   })
 }
 
@@ -716,9 +716,8 @@ export const run = <const P extends ReadonlyArray<Runnable>>(
     for (const twice of definition.duplicates(projections.map(({ revision, tag }) => `${tag}, revision ${revision}`))) {
       return Effect.die(definition.defect(`Projections to run: ${twice}, is there twice`))
     }
-    return running.runAll(
-      projections.map((one) => ["~custom" in one ? one["~custom"] : one["~definition"], []] as const),
-      options
+    return machinery.use(({ runAll }) =>
+      runAll(projections.map((one) => ["~custom" in one ? one["~custom"] : one["~definition"], []] as const), options)
     )
   }) as Effect.Effect<never, ProjectionError, EventStore | Upcaster | RowStore | Needs<P[number]>>
 

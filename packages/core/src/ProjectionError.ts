@@ -6,7 +6,7 @@
 import * as Schema from "effect/Schema"
 import { Refused, Unavailable } from "./EventStoreError.ts"
 import { Forbidden } from "./Forbidden.ts"
-import { Unreadable } from "./Upcaster.ts"
+import { Unreadable } from "./internal/upcaster.ts"
 
 /**
  * The read model has not caught up with what the reader waited for, within the time it was given.

@@ -1,6 +1,5 @@
 import type * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
@@ -10,6 +9,7 @@ import { ExecutionError } from "../ExecutionError.ts"
 import * as Limits from "../Limits.ts"
 import * as Metadata from "../Metadata.ts"
 import * as StreamName from "../StreamName.ts"
+import { Attempts } from "./attempts.ts"
 import * as check from "./check.ts"
 import { type Executed, outcomeOf, unlessStored } from "./outcome.ts"
 import * as policy from "./policy.ts"
@@ -17,11 +17,6 @@ import { failed } from "./running.ts"
 import * as span from "./span.ts"
 import { type Turn, turn } from "./turn.ts"
 import { deny, eventMetadataOf, type Failure, fingerprintOf, Located, pause, type Request, type Work } from "./work.ts"
-
-/** How often a command is decided. Documented at `Aggregate.Attempts`. */
-export const Attempts: Context.Reference<number> = Context.Reference<number>("@varve/core/Aggregate/Attempts", {
-  defaultValue: () => 10
-})
 
 /** Carries a rejection past the errors that are translated on the way out. */
 class Rejection {

@@ -3,13 +3,13 @@ import * as Result from "effect/Result"
 import * as Limits from "../Limits.ts"
 import type { Failure, Parked, RowKey, RowWrite, StoredRow } from "../RowStore.ts"
 import type { StoredEvent } from "../StoredEvent.ts"
-import type { Reader } from "../Upcaster.ts"
 import * as check from "./check.ts"
 import { reasonOf } from "./definition.ts"
 import { nameOf } from "./partition.ts"
 import { type Definition, foldRow, type Keyed, keysOf } from "./projection.ts"
 import type { Codec } from "./rowCodec.ts"
 import type { Tagged } from "./running.ts"
+import type { Reader } from "./upcaster.ts"
 
 /** An event of a page, as a target sees it. */
 export interface Item {

@@ -1,18 +1,13 @@
 import type * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
-import type * as JsonPatch from "effect/JsonPatch"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { Refused } from "../EventStoreError.ts"
-import { ExecutionError } from "../ExecutionError.ts"
+import type { ExecutionError } from "../ExecutionError.ts"
 import * as Metadata from "../Metadata.ts"
 import type { StoredEvent } from "../StoredEvent.ts"
-import type { Unreadable } from "../Upcaster.ts"
-import { reasonOf } from "./definition.ts"
-import type { Loaded } from "./instance.ts"
-import { type At, type Definition, failed, type Local, type Tagged } from "./running.ts"
+import { failed, type Local, type Tagged } from "./running.ts"
+import type { Unreadable } from "./upcaster.ts"
 
 /** Documented at `Aggregate.Evolved`. */
 export interface Evolved {
@@ -63,35 +58,3 @@ export const history = (local: Local, id: string): Stream.Stream<Evolved, Execut
     Stream.unwrap,
     Stream.mapError(failed(local.definition.name, id))
   )
-
-/** The state of an instance at two points, and what leads from one to the other. */
-export const diff = (
-  definition: Definition,
-  load: (id: string, at?: At) => Effect.Effect<Loaded, ExecutionError>,
-  id: string,
-  points: { readonly from: At; readonly to?: At | undefined }
-): Effect.Effect<
-  { readonly before: unknown; readonly after: unknown; readonly patch: JsonPatch.JsonPatch },
-  ExecutionError
-> =>
-  Effect.gen(function*() {
-    const { state: before } = yield* load(id, points.from)
-    const { state: after } = yield* load(id, points.to)
-    return yield* Effect.try({
-      // States are plain data: their schemas ask for no services.
-      try: () => {
-        const differ = Schema.toDifferJsonPatch(definition.state as Schema.Codec<unknown, unknown>)
-        return { before, after, patch: differ.diff(before, after) }
-      },
-      catch: (error) =>
-        new ExecutionError({
-          aggregate: definition.name,
-          id,
-          reason: new Refused({
-            what: `state of ${definition.name}`,
-            expected: "what its schema describes",
-            actual: reasonOf(error)
-          })
-        })
-    })
-  })

@@ -6,11 +6,11 @@ import { EventStore } from "../EventStore.ts"
 import * as Limits from "../Limits.ts"
 import * as RowStore from "../RowStore.ts"
 import * as StoredEvent from "../StoredEvent.ts"
-import { type Reader, Upcaster } from "../Upcaster.ts"
 import { distinct, fold, itemsOf, placed } from "./fold.ts"
 import { type Definition, filterOf, targetOf } from "./projection.ts"
 import * as rowCodec from "./rowCodec.ts"
 import type { Tagged } from "./running.ts"
+import { type Reader, Upcaster } from "./upcaster.ts"
 
 /** How far behind a projection may be for an append to catch up with it first, in pages. */
 const catchUpPages = 4

@@ -10,7 +10,6 @@ import type * as Page from "../Page.ts"
 import { type Reason, TooManyEvents } from "../ProjectionError.ts"
 import type { StoredEvent } from "../StoredEvent.ts"
 import type { StreamName } from "../StreamName.ts"
-import { type Reader, Upcaster } from "../Upcaster.ts"
 import * as check from "./check.ts"
 import { reasonOf } from "./definition.ts"
 import { causeOf, type Item, itemsOf } from "./fold.ts"
@@ -18,6 +17,7 @@ import { type At, type Definition, filterOf as namesOf, foldRow } from "./projec
 import * as question from "./question.ts"
 import * as rowCodec from "./rowCodec.ts"
 import type { Tagged } from "./running.ts"
+import { type Reader, Upcaster } from "./upcaster.ts"
 
 /** Most keys of one question whose streams are read one by one; with more, the whole is read. */
 const streamsPerQuestion = 100

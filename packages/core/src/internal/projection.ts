@@ -11,10 +11,10 @@ import type { Filter } from "../Page.ts"
 import type { ProjectionError } from "../ProjectionError.ts"
 import type { Target } from "../RowStore.ts"
 import type { StoredEvent } from "../StoredEvent.ts"
-import type { Reader } from "../Upcaster.ts"
 import { defect } from "./definition.ts"
 import type { Policy } from "./policy.ts"
 import type { Tagged } from "./running.ts"
+import type { Reader } from "./upcaster.ts"
 
 /** Where an event goes: one key or several, by tag. */
 export interface Keyed {

@@ -12,7 +12,6 @@ import { EventStoreError, Refused } from "../EventStoreError.ts"
 import { ProjectionError } from "../ProjectionError.ts"
 import { RowStore, type Target } from "../RowStore.ts"
 import { StoreAdmin } from "../StoreAdmin.ts"
-import { Upcaster } from "../Upcaster.ts"
 import type { Definition } from "./projection.ts"
 import { failed } from "./question.ts"
 import * as runCustom from "./runCustom.ts"
@@ -20,6 +19,7 @@ import { type Ended, entryOf, feed, leastOf, type Signals } from "./runFeed.ts"
 import { type Course, Desk, type Job } from "./runJob.ts"
 import { Defaults, type RunOptions, type Settings, settingsOf } from "./runOptions.ts"
 import * as runRows from "./runRows.ts"
+import { Upcaster } from "./upcaster.ts"
 
 type Services = EventStore | Upcaster | RowStore
 

@@ -4,12 +4,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { EventStoreError } from "../EventStoreError.ts"
 import type { Committed, Failure, Parked, RowKey, Target } from "../RowStore.ts"
-import type { Upcaster } from "../Upcaster.ts"
 import { defect } from "./definition.ts"
 import { distinct, type Placed } from "./fold.ts"
 import { nameOf } from "./partition.ts"
 import { failure, type Handled, handleOnce, retrying, whyOf } from "./runHandler.ts"
 import { type Desk, done, type Drained, gone, type Job, parkedOf, type Waiting, type Worked } from "./runJob.ts"
+import type { Upcaster } from "./upcaster.ts"
 
 /** Name of a table of a revision. */
 export type Table = (name: string) => string

@@ -6,13 +6,13 @@ import type * as Scope from "effect/Scope"
 import type { EventStore } from "../EventStore.ts"
 import type { EventStoreError } from "../EventStoreError.ts"
 import type { Batch, Committed, Failure, Lease, Parked, RowKey, RowStore, RowWrite, Target } from "../RowStore.ts"
-import type { Reader } from "../Upcaster.ts"
 import type { Item, Placed } from "./fold.ts"
 import { KeptRows } from "./keptRows.ts"
 import type { Keyed } from "./projection.ts"
 import type { Tagged } from "./running.ts"
 import type { Settings } from "./runOptions.ts"
 import { span } from "./span.ts"
+import type { Reader } from "./upcaster.ts"
 
 /** What a batch of a partition brings about. The rest of it is known to the desk. */
 export interface Parts {

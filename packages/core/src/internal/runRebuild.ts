@@ -6,7 +6,6 @@ import { EventStore } from "../EventStore.ts"
 import { EventStoreError, Unavailable } from "../EventStoreError.ts"
 import type { ProjectionError } from "../ProjectionError.ts"
 import { type Entry, RowStore, type Target } from "../RowStore.ts"
-import { Upcaster } from "../Upcaster.ts"
 import { causeOf } from "./fold.ts"
 import { failed } from "./question.ts"
 import * as run from "./run.ts"
@@ -14,6 +13,7 @@ import { type Definition, tableOf } from "./runCustom.ts"
 import { entryOf, leastOf } from "./runFeed.ts"
 import type { Course, Job } from "./runJob.ts"
 import type { RunOptions } from "./runOptions.ts"
+import { Upcaster } from "./upcaster.ts"
 
 /** Documented at `Rebuild.Progress`. */
 export interface Progress {

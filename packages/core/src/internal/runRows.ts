@@ -1,12 +1,12 @@
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import type { RowKey } from "../RowStore.ts"
-import type { Upcaster } from "../Upcaster.ts"
 import { beforeCommit, distinct, fold, type Folded, type Loaded, type Placed } from "./fold.ts"
 import { nameOf } from "./partition.ts"
 import { type Definition, targetOf } from "./projection.ts"
 import * as rowCodec from "./rowCodec.ts"
 import { type Desk, done, type Gathered, gone, type Job, type Waiting } from "./runJob.ts"
+import type { Upcaster } from "./upcaster.ts"
 
 const nothing: Loaded = { rows: [], parked: [] }
 

@@ -1,11 +1,11 @@
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import type { Failure, Parked, RowKey } from "../RowStore.ts"
-import type { Upcaster } from "../Upcaster.ts"
 import { distinct, type Placed } from "./fold.ts"
 import { nameOf } from "./partition.ts"
 import { deliver, failure, type Handled } from "./runHandler.ts"
 import { type Desk, done, gone, type Job, parkedOf, type Waiting, type Worked } from "./runJob.ts"
+import type { Upcaster } from "./upcaster.ts"
 
 /** Where a partition is in its items. */
 interface Progress {

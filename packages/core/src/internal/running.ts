@@ -13,12 +13,12 @@ import type { Forbidden } from "../Forbidden.ts"
 import * as Metadata from "../Metadata.ts"
 import type { StoredEvent } from "../StoredEvent.ts"
 import * as StreamName from "../StreamName.ts"
-import { type Reader, Unreadable, type Upcaster } from "../Upcaster.ts"
 import * as check from "./check.ts"
 import { Instance, type Loaded } from "./instance.ts"
 import type { Policy } from "./policy.ts"
 import type { Found, Snapshots } from "./snapshots.ts"
 import { StateCache } from "./stateCache.ts"
+import { type Reader, Unreadable, type Upcaster } from "./upcaster.ts"
 
 /** A value of a tagged union, whose type was checked where it was made. */
 export interface Tagged {

@@ -8,10 +8,10 @@ import type { Forbidden } from "../Forbidden.ts"
 import type { Metadata } from "../Metadata.ts"
 import type { EventMetadata } from "../StoredEvent.ts"
 import type { StreamName } from "../StreamName.ts"
-import type { Unreadable } from "../Upcaster.ts"
 import * as digest from "./digest.ts"
 import * as policy from "./policy.ts"
 import type { Local, Tagged } from "./running.ts"
+import type { Unreadable } from "./upcaster.ts"
 
 /** A command and the stream that it is for. */
 export interface Request {

@@ -1,39 +1,36 @@
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import type { EventStore } from "../EventStore.ts"
 import type { ProjectionError } from "../ProjectionError.ts"
 import { RowStore } from "../RowStore.ts"
-import type { Upcaster } from "../Upcaster.ts"
 import * as rides from "./inline.ts"
 import * as folding from "./live.ts"
 import * as past from "./past.ts"
 import * as policy from "./policy.ts"
 import { guarded } from "./policyRows.ts"
-import { type Definition, type Identifier, keyOf, type Reading } from "./projection.ts"
+import type { Definition, Reading } from "./projection.ts"
 import { start } from "./run.ts"
 import * as reading from "./stored.ts"
+import type { Upcaster } from "./upcaster.ts"
 
 /**
- * Makes a layer of a definition, which reads the events of the aggregates named; all of their types when none is named,
- * which comes to the same where a tag names one event of a store.
+ * Gives the rows of a definition, which are folded from the events of the aggregates named; of whoever has its events when
+ * none is named, which comes to the same where a tag names one event of a store.
  */
 type Make<E, R> = (
   definition: Definition,
   aggregates: ReadonlyArray<string>
-) => Layer.Layer<Identifier, E, EventStore | Upcaster | R>
+) => Effect.Effect<Reading, E, EventStore | Upcaster | Scope.Scope | R>
 
 /** Gives rows to whoever may see them. */
-const provide = <E, R>(definition: Definition, reading: Effect.Effect<Reading, E, R>) =>
-  Layer.effect(
-    keyOf(definition.name),
-    Effect.gen(function*() {
-      return guarded(yield* reading, yield* policy.Current)
-    })
-  )
+const guard = <E, R>(reading: Effect.Effect<Reading, E, R>): Effect.Effect<Reading, E, R> =>
+  Effect.gen(function*() {
+    return guarded(yield* reading, yield* policy.Current)
+  })
 
 /** Folds rows when they are asked for. */
 export const live: Make<never, never> = (definition, aggregates) =>
-  provide(definition, Effect.flatMap(past.make(definition, aggregates), folding.make))
+  guard(Effect.flatMap(past.make(definition, aggregates), folding.make))
 
 const readStored = (definition: Definition, aggregates: ReadonlyArray<string>, missed: () => number) =>
   Effect.gen(function*() {
@@ -43,8 +40,7 @@ const readStored = (definition: Definition, aggregates: ReadonlyArray<string>, m
 const none = () => 0
 
 /** Reads stored rows. */
-export const stored: Make<never, RowStore> = (definition, aggregates) =>
-  provide(definition, readStored(definition, aggregates, none))
+export const stored: Make<never, RowStore> = (definition, aggregates) => guard(readStored(definition, aggregates, none))
 
 /** Runs a projection until the scope closes. What cannot be run fails here; a run that ends later tells so itself. */
 const inBackground = (definition: Definition, aggregates: ReadonlyArray<string>, mode: "inline" | "async") =>
@@ -52,8 +48,7 @@ const inBackground = (definition: Definition, aggregates: ReadonlyArray<string>,
 
 /** Reads stored rows, and runs the projection behind a checkpoint. */
 export const async: Make<ProjectionError, RowStore> = (definition, aggregates) =>
-  provide(
-    definition,
+  guard(
     Effect.gen(function*() {
       yield* inBackground(definition, aggregates, "async")
       return yield* readStored(definition, aggregates, none)
@@ -62,8 +57,7 @@ export const async: Make<ProjectionError, RowStore> = (definition, aggregates) =
 
 /** Reads stored rows that ride with the appends of this process. What goes without them is caught up with. */
 export const inline: Make<ProjectionError, RowStore> = (definition, aggregates) =>
-  provide(
-    definition,
+  guard(
     Effect.gen(function*() {
       const { inline, missed } = yield* rides.make(definition, aggregates)
       yield* inBackground(definition, aggregates, "inline")
