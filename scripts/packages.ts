@@ -7,7 +7,7 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { checkBundle } from "./packages/bundle.ts"
+import { checkBundle, checkClientBundle } from "./packages/bundle.ts"
 import { checkAttw, checkPublint } from "./packages/linters.ts"
 import { checkContents, checkMaps, contents, pack, packageFolders, type Packed, root } from "./packages/pack.ts"
 import {
@@ -57,13 +57,6 @@ const newest = { compiler: "typescript7", moduleResolution: "nodenext", exactOpt
 const inBrowser: Setting = { ...newest, name: "browser", files: ["app/coreModules.ts"], types: [] }
 
 const packed: Array<Packed> = []
-/** What a browser loads. */
-const bundles: ReadonlyArray<ReadonlyArray<string>> = [
-  ["@varve/core"],
-  ["@varve/core/testing"],
-  ["@varve/core", "@varve/http/client"]
-]
-
 let project: Project | undefined
 
 try {
@@ -109,10 +102,11 @@ try {
         { name: `node ${version} runs`, run: () => checkProgram(installed, version, node) },
         { name: `node ${version} runs varve`, run: () => checkCommand(installed, version, node) }
       ]),
-      ...bundles.map((modules): Check => ({
-        name: `bundle of ${modules.join(" and ")}`,
-        run: () => checkBundle(installed, modules)
-      }))
+      ...["@varve/core", "@varve/core/testing", "@varve/http/client"].map((module): Check => ({
+        name: `bundle of ${module}`,
+        run: () => checkBundle(installed, module)
+      })),
+      { name: "bundle for a browser", run: () => checkClientBundle(installed) }
     ], 2)
     await check([{
       // It is an optional peer: who keeps events on a server does not have it.

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Aggregate, Command, Decision, Event, EventStore, StoreAdmin, StreamName, Upcaster } from "@varve/core"
-import { Effect, Layer, Result, Schema } from "effect"
+import { Cause, Effect, Layer, Result, Schema } from "effect"
 import { storedAs } from "./Stored.ts"
 
 class Deposited extends Event.make("Deposited", { euros: Schema.Finite })
@@ -209,7 +209,41 @@ const history = (category: string, ...events: ReadonlyArray<readonly [type: stri
       })
     ))
 
+/** Runs an account with an upcaster of a program's own. */
+const withUpcaster = (upcaster: Upcaster.Upcaster["Service"]) =>
+  Account.execute("ada", Withdraw.make({ cents: 5 })).pipe(
+    Effect.provide(Account.layer),
+    Effect.provide(EventStore.layerMemory),
+    Effect.provideService(Upcaster.Upcaster, upcaster)
+  )
+
 describe("an aggregate behind an upcaster", () => {
+  it.effect("runs behind one that is spread from another", () =>
+    Effect.gen(function*() {
+      const upcaster = Upcaster.make()
+      const asked: Array<string> = []
+      const { version } = yield* withUpcaster({
+        ...upcaster,
+        write: (aggregate, event, value) => {
+          asked.push(`${aggregate}, ${event.tag}`)
+          return upcaster.write(aggregate, event, value)
+        }
+      })
+      assert.deepStrictEqual([version, ...asked], [1, "Account, Withdrawn"])
+    }))
+
+  it.effect("dies where the upcaster was put together by hand", () =>
+    Effect.gen(function*() {
+      const { category, options, reader, write } = Upcaster.make()
+      const byHand = { category, options, reader, write, "~machinery": undefined }
+      const defect = yield* Effect.sandbox(withUpcaster(byHand)).pipe(Effect.flip, Effect.map(Cause.squash))
+      assert.instanceOf(defect, TypeError)
+      assert.strictEqual(
+        defect.message,
+        "Upcaster: expected one of Upcaster.make, or one that is spread from it, got another object"
+      )
+    }))
+
   it.effect("counts stored events as versions, whatever they have become", () =>
     Effect.gen(function*() {
       yield* history("Account", ["PaidIn", { euros: 10 }], ["Moved", { cents: 5, back: true }], ["Audited", {}])

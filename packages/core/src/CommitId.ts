@@ -54,7 +54,7 @@ export const make = (uuid: string): CommitId => CommitId.make(uuid.toLowerCase()
  * @category constructors
  * @since 0.1.0
  */
-export const generate: Effect.Effect<CommitId> = Effect.sync(() => generateUnsafe())
+export const generate: Effect.Effect<CommitId> = /* @__PURE__ */ Effect.sync(() => generateUnsafe())
 
 /**
  * A new id, outside of an effect.

@@ -178,8 +178,8 @@ export const positionAt = (
  */
 export const layerMemory: Layer.Layer<
   EventStore | StoreAdmin | RowStore | ProgramStore | SnapshotStore
-> = Layer.effectContext(
-  Effect.map(
+> = /* @__PURE__ */ Layer.effectContext(
+  /* @__PURE__ */ Effect.map(
     memoryStore.make,
     ({ admin, rows, snapshots, store }) =>
       Context.make(EventStore, store).pipe(

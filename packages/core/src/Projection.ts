@@ -25,10 +25,11 @@ import * as definition from "./internal/definition.ts"
 import * as machinery from "./internal/machinery.ts"
 import * as projection from "./internal/projection.ts"
 import * as question from "./internal/question.ts"
-import * as runCustom from "./internal/runCustom.ts"
+import type * as runCustom from "./internal/runCustom.ts"
 import { retryDefault } from "./internal/runHandler.ts"
 import * as runOptions from "./internal/runOptions.ts"
 import * as runStatus from "./internal/runStatus.ts"
+import { tableOf } from "./internal/table.ts"
 import * as Limits from "./Limits.ts"
 import { ProjectionError } from "./ProjectionError.ts"
 import type { Parked, RowStore } from "./RowStore.ts"
@@ -663,7 +664,7 @@ export const custom = <
     setup: setup ?? none,
     drop: drop ?? none
   } as unknown as runCustom.Definition<NeedsOf<H> | R>
-  const statics = { "~custom": parts, tag: name, revision, events, table: runCustom.tableOf(name, revision) }
+  const statics = { "~custom": parts, tag: name, revision, events, table: tableOf(name, revision) }
   // `base` has given the class every static.
   return definition.base(name, statics) as unknown as Custom<Name, NeedsOf<H> | R>
 }

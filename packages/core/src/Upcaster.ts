@@ -119,7 +119,10 @@ export const split = <From extends Event.Any, Into extends Event.Any>(
 const machinery: Machinery = {
   run: instances.run,
   loadAlone: instances.loadAlone,
-  ...modes,
+  live: modes.live,
+  stored: modes.stored,
+  async: modes.async,
+  inline: modes.inline,
   runAll
 }
 

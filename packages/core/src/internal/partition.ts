@@ -22,3 +22,8 @@ export const partitionOf = ({ key, tenant }: Name, partitions: number): number =
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
   return ((hash ^ (hash >>> 16)) >>> 0) % partitions
 }
+
+/** Position that every partition has passed. */
+export const leastOf = (
+  { checkpoints }: { readonly checkpoints: ReadonlyArray<{ readonly position: number }> }
+): number => Math.min(...checkpoints.map(({ position }) => position))

@@ -4,33 +4,18 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { EventStoreError } from "../EventStoreError.ts"
 import type { Committed, Failure, Parked, RowKey, Target } from "../RowStore.ts"
-import { defect } from "./definition.ts"
 import { distinct, type Placed } from "./fold.ts"
 import { nameOf } from "./partition.ts"
 import { failure, type Handled, handleOnce, retrying, whyOf } from "./runHandler.ts"
 import { type Desk, done, type Drained, gone, type Job, parkedOf, type Waiting, type Worked } from "./runJob.ts"
+import { type Table, tableOf } from "./table.ts"
 import type { Upcaster } from "./upcaster.ts"
-
-/** Name of a table of a revision. */
-export type Table = (name: string) => string
 
 /** What a custom projection is at run time. */
 export interface Definition<R> extends Handled<R> {
   readonly revision: number
   readonly setup: (table: Table) => Effect.Effect<unknown, unknown, R>
   readonly drop: (table: Table) => Effect.Effect<unknown, unknown, R>
-}
-
-// PostgreSQL cuts longer names off, and what is left would be the name of another table.
-const tablePattern = /^[A-Za-z][A-Za-z0-9_]{0,56}$/
-
-/** Names the tables of a revision, so that two revisions can be built beside each other. */
-export const tableOf = (projection: string, revision: number): Table => (name) => {
-  if (!tablePattern.test(name)) {
-    const expected = "a letter, then up to 56 letters, digits or underscores"
-    throw defect(`Projection ${projection}, table ${JSON.stringify(name)}: expected ${expected}`)
-  }
-  return `${name}_${revision}`
 }
 
 export const targetOf = ({ name, revision }: Pick<Definition<never>, "name" | "revision">): Target => ({

@@ -7,7 +7,7 @@ import * as Limits from "../Limits.ts"
 import type { Page } from "../Page.ts"
 import type { Entry, Failure } from "../RowStore.ts"
 import { beforeCommit, failureOf, itemsOf, type Placed, placed } from "./fold.ts"
-import { partitionOf } from "./partition.ts"
+import { leastOf, partitionOf } from "./partition.ts"
 import { filterOf } from "./projection.ts"
 import { type Course, type Desk, done, gone, type Job } from "./runJob.ts"
 import { drainDue } from "./runParked.ts"
@@ -35,9 +35,6 @@ export const entryOf = ({ rows, target }: Pick<Course, "rows" | "target">): Effe
     rows.entries({ kind: target.kind, name: target.name }),
     (entries) => entries.find((entry) => entry.target.revision === target.revision)
   )
-
-/** Position that every partition has passed. */
-export const leastOf = ({ checkpoints }: Entry): number => Math.min(...checkpoints.map(({ position }) => position))
 
 /** Halts the target, and says why. */
 const halt = Effect.fnUntraced(function*({ rows, target }: Course, failure: Failure) {

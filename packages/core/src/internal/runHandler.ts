@@ -73,7 +73,7 @@ export type Outcome = { readonly attempts: number; readonly cause: string } | un
  * Runs something that handles an event until it works or the schedule ends. Every event has the schedule to itself. Who is
  * interrupted meanwhile is interrupted; what is interrupted inside has failed.
  */
-export const retrying = Effect.fnUntraced(function*<A, E, R>(
+export const retrying = /* @__PURE__ */ Effect.fnUntraced(function*<A, E, R>(
   retry: Retry,
   first: number,
   once: (attempt: number) => Effect.Effect<A, E, R>,

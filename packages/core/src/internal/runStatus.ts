@@ -17,9 +17,9 @@ import {
   type Target
 } from "../RowStore.ts"
 import * as check from "./check.ts"
+import { leastOf } from "./partition.ts"
 import type { ReadOptions } from "./projection.ts"
 import * as question from "./question.ts"
-import { leastOf } from "./runFeed.ts"
 import { type Lack, until } from "./waiting.ts"
 
 /** How long somebody waits for a subscription, unless told. */
@@ -83,14 +83,15 @@ export const status = (
   }).pipe(Effect.mapError(question.failed(target.name)))
 
 /** How everything is doing. */
-export const all: Effect.Effect<ReadonlyArray<StatusData>, ProjectionError, EventStore | RowStore> = Effect.gen(
-  function*() {
-    const rows = yield* RowStore
-    const head = yield* EventStore.use((store) => store.head)
-    const entries = [...yield* rows.entries({ kind: "projection" }), ...yield* rows.entries({ kind: "subscription" })]
-    return yield* Effect.forEach(entries, (entry) => statusOf(entry, head))
-  }
-).pipe(Effect.mapError(question.failed("status")))
+export const all: Effect.Effect<ReadonlyArray<StatusData>, ProjectionError, EventStore | RowStore> =
+  /* @__PURE__ */ Effect.gen(
+    function*() {
+      const rows = yield* RowStore
+      const head = yield* EventStore.use((store) => store.head)
+      const entries = [...yield* rows.entries({ kind: "projection" }), ...yield* rows.entries({ kind: "subscription" })]
+      return yield* Effect.forEach(entries, (entry) => statusOf(entry, head))
+    }
+  ).pipe(Effect.mapError(question.failed("status")))
 
 /** Events of a target that are parked, by key and in order. */
 export const parked = (

@@ -1,4 +1,5 @@
-import { type Aggregate, type Command, Commit, type Projection, StreamName } from "@varve/core"
+import { type Aggregate, type Command, type Projection, StreamName } from "@varve/core"
+import { Receipt } from "@varve/core/Commit"
 import * as Schema from "effect/Schema"
 
 /** A union of what is there; of nothing where there is none. */
@@ -18,7 +19,7 @@ export const payload = ({ schema }: Command.Any): Schema.Struct<Schema.Struct.Fi
 /** What `execute` answers. */
 export const executed = (aggregate: Aggregate.Any) =>
   Schema.Struct({
-    receipt: Schema.NullOr(Commit.Receipt),
+    receipt: Schema.NullOr(Receipt),
     version: Schema.Int,
     events: Schema.Array(eventOf(aggregate)),
     state: aggregate.state
