@@ -107,10 +107,15 @@ export const checkImports = async ({ folder, modules, packages }: Project, node:
   )
   // In a process of its own, on the Node in question.
   const script = `
+    import { readFileSync } from "node:fs"
+    import { fileURLToPath } from "node:url"
+    // Of a module of types, only the declarations export something.
+    const hasTypes = (name) =>
+      /^export (?!\\{\\s*\\})/m.test(readFileSync(fileURLToPath(import.meta.resolve(name)).replace(/js$/, "d.ts"), "utf8"))
     const wrong = []
     for (const name of ${JSON.stringify(modules)}) {
       try {
-        if (Object.keys(await import(name)).length === 0) wrong.push(name + " exports nothing")
+        if (Object.keys(await import(name)).length === 0 && !hasTypes(name)) wrong.push(name + " exports nothing")
       } catch (error) { wrong.push(name + ": " + error) }
     }
     for (const name of ${JSON.stringify(hidden)}) {
