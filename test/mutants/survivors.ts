@@ -157,14 +157,6 @@ export const survivors: ReadonlyArray<Survivor> = [
     "without version <= mine.to",
     "what lies behind the commit does not count, so no version is above its last"
   ], [
-    "8727c2b4",
-    "targets.findLast",
-    "targets of one key have one instance"
-  ], [
-    "b620b527",
-    "prefix: false",
-    "what lies behind the prefix does not count either: it is only read in vain"
-  ], [
     "8f45dcc3",
     "receipt.streams.findLast",
     "a receipt has one entry for each stream"
