@@ -3,8 +3,9 @@
  *
  * @since 0.1.0
  */
-import { Instances, Rows } from "@varve/core"
 import type { Domain } from "@varve/core"
+import * as Instances from "@varve/core/Instances"
+import * as Rows from "@varve/core/Rows"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"

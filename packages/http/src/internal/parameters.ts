@@ -1,4 +1,5 @@
-import { type Projection, Rows } from "@varve/core"
+import type { Projection } from "@varve/core"
+import * as Rows from "@varve/core/Rows"
 import * as codecs from "./codecs.ts"
 
 /** The parameters of a query. Throws where a value is none of its field. */
