@@ -1,9 +1,17 @@
 /**
- * What a browser runs: the definitions of a domain, and the client of a server that has it. `npm run packages` compiles it
- * against the packages as users get them, bundles it, and holds the bundle to its bound.
+ * What a browser runs: the definitions of a domain, the client of a server that has it, and the optimistic one in front of
+ * that. `npm run packages` compiles it against the packages as users get them, bundles it, and holds the bundle to its bound.
+ *
+ * Each noun is imported from its own module: of a namespace that comes through a barrel, esbuild keeps everything. Rollup
+ * and Rolldown, which Vite uses, keep what is used either way.
  */
-import { Aggregate, Command, Decision, Domain, Event, Projection } from "@varve/core"
-import { Client } from "@varve/http/client"
+import * as Aggregate from "@varve/core/Aggregate"
+import * as Command from "@varve/core/Command"
+import * as Decision from "@varve/core/Decision"
+import * as Domain from "@varve/core/Domain"
+import * as Event from "@varve/core/Event"
+import * as Projection from "@varve/core/Projection"
+import { Client, Optimistic } from "@varve/http/client"
 import { Effect, Layer, Schema } from "effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 
@@ -39,11 +47,15 @@ export class Counts extends Projection.make("Counts", {
 
 export const Counting = Domain.make("Counting", { aggregates: [Counter], projections: [Counts] })
 
-export const layer = Client.layer(Counting, { url: "/api" }).pipe(Layer.provide(FetchHttpClient.layer))
+export const layer = Optimistic.layer(Counting).pipe(
+  Layer.provide(Client.layer(Counting, { url: "/api" })),
+  Layer.provide(FetchHttpClient.layer)
+)
 
 export const program = Effect.gen(function*() {
   const { receipt, state } = yield* Counter.execute("a", Add.make({ count: 2 }))
   const row = yield* Counts.get("a", { after: receipt })
   const { rows } = yield* Counts.list({ index: "byCount", direction: "backward" })
-  return { state, row, rows }
+  const { pending } = yield* Optimistic.Optimistic
+  return { state, row, rows, pending }
 }).pipe(Effect.provide(layer))

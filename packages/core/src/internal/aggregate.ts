@@ -84,7 +84,7 @@ export interface Addressed {
 }
 
 /** Executes commands of several instances as one commit. */
-export const executeAll = Effect.fnUntraced(function*(
+export const executeAll = /* @__PURE__ */ Effect.fnUntraced(function*(
   commands: Arr.NonEmptyReadonlyArray<Addressed>,
   commitId?: CommitId
 ) {

@@ -4,7 +4,9 @@
  *
  * @since 0.1.0
  */
-import { type Aggregate, type CommitId, type Domain, Instances, type Projection, Rows } from "@varve/core"
+import type { Aggregate, CommitId, Domain, Projection } from "@varve/core"
+import * as Instances from "@varve/core/Instances"
+import * as Rows from "@varve/core/Rows"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

@@ -1,4 +1,5 @@
-import { Aggregate, type Commit, type Projection, ProjectionError } from "@varve/core"
+import { type Aggregate, type Commit, type Projection, ProjectionError } from "@varve/core"
+import { ExecutionError } from "@varve/core/ExecutionError"
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
@@ -111,7 +112,7 @@ export const projection: (projection: Projection.Any) => ProjectionCodecs = once
 
 export const count = jsonOf(wire.count)
 export const keys = jsonOf(wire.keys)
-export const executionError = jsonOf(Aggregate.ExecutionError)
+export const executionError = jsonOf(ExecutionError)
 export const projectionError = jsonOf(ProjectionError.ProjectionError)
 
 /** Where a reader is, in a store: `<store>:<position>`, or a position alone. */

@@ -1,4 +1,5 @@
-import { Aggregate, CommitId, EventStoreError, type Instances } from "@varve/core"
+import { type Aggregate, CommitId, EventStoreError, type Instances } from "@varve/core"
+import { ExecutionError } from "@varve/core/ExecutionError"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
@@ -10,7 +11,7 @@ import * as connections from "./connection.ts"
 import type { Answered, Connection, Lost } from "./connection.ts"
 import * as paths from "./paths.ts"
 
-type Reason = Aggregate.ExecutionError["reason"]
+type Reason = ExecutionError["reason"]
 
 /** The instances of an aggregate, as a server runs them. */
 export const make = (
@@ -20,9 +21,9 @@ export const make = (
   const content = codecs.aggregate(aggregate)
   const { tag: name } = aggregate
   const { commands, path } = connection.paths.get(name)!
-  const failed = (id: string, reason: Reason) => new Aggregate.ExecutionError({ aggregate: name, id, reason })
+  const failed = (id: string, reason: Reason) => new ExecutionError({ aggregate: name, id, reason })
 
-  const pathOf = (id: string): Effect.Effect<string, Aggregate.ExecutionError> =>
+  const pathOf = (id: string): Effect.Effect<string, ExecutionError> =>
     id.isWellFormed() ? Effect.succeed(`/${path}/${paths.encodeSegment(id)}`) : Effect.fail(failed(
       id,
       new EventStoreError.Refused({
@@ -33,11 +34,11 @@ export const make = (
     ))
 
   /** What an answer that is no success says of an instance. */
-  const errorOf = (id: string, answer: Answered | Lost): Aggregate.ExecutionError => {
+  const errorOf = (id: string, answer: Answered | Lost): ExecutionError => {
     const told = answer._tag === "Answered" ? answers.problemOf(answer) : undefined
     const error = told?.error === undefined ? undefined : codecs.executionError.decode(told.error)
     return error !== undefined && Result.isSuccess(error)
-      ? error.success as Aggregate.ExecutionError
+      ? error.success as ExecutionError
       : failed(id, answers.reasonOf(`${name} ${JSON.stringify(id)}`, answer))
   }
 
@@ -59,7 +60,7 @@ export const make = (
     // The codec is that of what was loaded.
     read(id, content.loaded, "", at && new URLSearchParams({ at: codecs.encodeAt(at) })) as Effect.Effect<
       Aggregate.Loaded<unknown>,
-      Aggregate.ExecutionError
+      ExecutionError
     >
 
   const history = (id: string) =>
@@ -106,7 +107,7 @@ export const make = (
     if (told?.rejection !== undefined) {
       const rejection = content.rejection.decode(told.rejection)
       // Declared rejections are all that an aggregate rejects with.
-      if (Result.isSuccess(rejection)) return yield* Effect.fail(rejection.success as Aggregate.ExecutionError)
+      if (Result.isSuccess(rejection)) return yield* Effect.fail(rejection.success as ExecutionError)
     }
     const success = answer._tag === "Answered" && answer.status < 300
     if (success || answers.isDoubtful(answer)) {

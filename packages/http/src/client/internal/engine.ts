@@ -1,5 +1,6 @@
-import { EventStoreError, ProjectionError, Rows, StreamName } from "@varve/core"
+import { EventStoreError, ProjectionError, StreamName } from "@varve/core"
 import type { Commit, CommitId, Instances, Projection } from "@varve/core"
+import * as Rows from "@varve/core/Rows"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as Option from "effect/Option"

@@ -1,5 +1,5 @@
 import type { Aggregate, Commit, CommitId, Domain, Metadata, Projection, StreamName } from "@varve/core"
-import { Rows } from "@varve/core"
+import * as Rows from "@varve/core/Rows"
 import type * as DateTime from "effect/DateTime"
 import * as Deferred from "effect/Deferred"
 import * as Equal from "effect/Equal"
