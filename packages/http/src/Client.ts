@@ -3,13 +3,14 @@
  *
  * @since 0.1.0
  */
-import type { Domain } from "@varve/core"
+import type { Domain, Projection } from "@varve/core"
 import * as Instances from "@varve/core/Instances"
 import * as Rows from "@varve/core/Rows"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
+import * as Optimistic from "./client/Optimistic.ts"
 import type { Connection } from "./internal/connection.ts"
 import * as partPaths from "./internal/paths.ts"
 import * as remoteInstances from "./internal/remoteInstances.ts"
@@ -104,3 +105,29 @@ export const layer = <const D extends Domain.Any>(
   ]
   return layers.reduce((all, one) => Layer.merge(all, one)) as never
 }
+
+/**
+ * The same, in front of which an optimistic client shows at once what a command will have done.
+ *
+ * **When to use**
+ *
+ * In a browser, or wherever somebody waits: one more layer under the same calls, see `Optimistic.layer`.
+ *
+ * **Details**
+ *
+ * Rows that are watched follow the server live, so that it has to serve them: `LiveApi.layer`.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerOptimistic = <
+  const Aggregates extends ReadonlyArray<Domain.AggregatePart>,
+  const Projections extends ReadonlyArray<Projection.Any>
+>(
+  domain: Domain.Any & { readonly aggregates: Aggregates; readonly projections: Projections },
+  options: Options & Optimistic.Options
+): Layer.Layer<
+  Domain.Provided<Aggregates, Projections> | Optimistic.Optimistic,
+  never,
+  HttpClient.HttpClient
+> => Layer.provide(Optimistic.layer(domain, options), layer(domain, options))
