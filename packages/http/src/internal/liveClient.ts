@@ -5,12 +5,14 @@ import * as Sse from "effect/encoding/Sse"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Option from "effect/Option"
+import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import * as answers from "./answers.ts"
 import * as codecs from "./codecs.ts"
 import type { Connection } from "./connection.ts"
-import { errorOf, Follower, type Heeded } from "./liveFollower.ts"
+import { errorOf, Follower, type Heard, type Heeded } from "./liveFollower.ts"
+import type { LiveLine, Wanted } from "./liveLine.ts"
 import { parametersOf } from "./parameters.ts"
 import * as paths from "./paths.ts"
 
@@ -40,8 +42,12 @@ export const changes =
       const query = search.size === 0 ? "" : `?${search}`
       const url = `${connection.url}/${paths.verbs.live}/${path}${segment}${query}`
       const place = codecs.placeOfAfter(options.after)
-      const follower = new Follower(projection, typeof of === "string" ? of : undefined, place)
-      const once = Stream.unwrap(open(projection, connection, url, follower))
+      const key = typeof of === "string" ? of : undefined
+      const follower = new Follower(projection, key, place)
+      const { line } = connection
+      const once = line === undefined
+        ? Stream.unwrap(open(projection, connection, url, follower))
+        : overLine(line, { projection: path, ...(key === undefined ? { query: queryOf(search) } : { key }) }, follower)
       const again = Stream.fromEffectDrain(Effect.suspend(() => pause(follower)))
       return Stream.forever(Stream.concat(once, again))
     }))
@@ -99,6 +105,49 @@ const open = Effect.fnUntraced(function*(
     Stream.catch(() => Stream.empty),
     Stream.map(hear),
     Stream.flattenIterable,
+    heed
+  )
+})
+
+/** Most messages of one reader that wait for it. With one more it comes back, and is told what is newest then. */
+const waitingMessages = 20_000
+
+/** What one line tells a reader, until it is lost. */
+const overLine = (line: LiveLine, wanted: Omit<Wanted, "after">, follower: Follower) =>
+  Stream.callback<Heard>((queue) =>
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        const { after } = follower
+        return line.follow({ ...wanted, ...(after !== undefined && { after }) }, (told) => {
+          const hasRoom = told !== undefined && Queue.offerUnsafe(queue, told)
+          if (!hasRoom) Queue.endUnsafe(queue)
+          return hasRoom
+        })
+      }),
+      (leave) => Effect.sync(leave)
+    ), { bufferSize: waitingMessages, strategy: "dropping" }).pipe(
+      Stream.map((told) => follower.hear(told)),
+      heed
+    )
+
+/** The parameters of a query, as a message has them. */
+const queryOf = (search: URLSearchParams): NonNullable<Wanted["query"]> => {
+  const texts = Object.fromEntries(search)
+  const where = Object.entries(texts).flatMap(([name, text]) =>
+    name.startsWith("where.") ? [[name.slice("where.".length), text]] : []
+  )
+  const { from, index, to } = texts
+  return {
+    ...(index !== undefined && { index }),
+    ...(where.length > 0 && { where: Object.fromEntries(where) }),
+    ...(from !== undefined && { from }),
+    ...(to !== undefined && { to })
+  }
+}
+
+/** The changes that come of what was told. */
+const heed = <E, R>(self: Stream.Stream<Heeded, E, R>): Stream.Stream<Projection.Change<unknown>, E | Failed, R> =>
+  self.pipe(
     Stream.takeUntil(({ _tag }) => _tag === "Over"),
     Stream.mapEffect((heeded) =>
       heeded._tag === "Failed"
@@ -107,7 +156,6 @@ const open = Effect.fnUntraced(function*(
     ),
     Stream.flattenIterable
   )
-})
 
 const failed = (
   { tag: target }: Projection.Any,
