@@ -62,7 +62,7 @@ const areas: ReadonlyArray<Area> = manifests
       dependencies: new Set(
         Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies, ...manifest.peerDependencies })
       ),
-      files: globSync(`${folder}/**/*.ts`, { exclude: ["**/node_modules", "**/dist", "**/.docs"] })
+      files: globSync(`${folder}/**/*.{ts,tsx}`, { exclude: ["**/node_modules", "**/dist", "**/.docs"] })
         .filter((file) => nearest(file) === folder).sort()
     }
   })
@@ -81,6 +81,9 @@ const computed = "(computed)"
 
 /** What a page imports as well: it holds nothing but what runs in a browser. */
 const forBrowsers = "examples/shop/src/domain/"
+
+/** The page itself. Of the shop it imports what runs in a browser. */
+const page = "examples/shop/web/"
 
 const violations: Array<string> = []
 const violation = (file: string, line: number, reason: string) => violations.push(`${file}:${line}: ${reason}`)
@@ -136,6 +139,9 @@ const checkRelative = (area: Area, file: string, { line, specifier }: Import): s
   }
   if (file.startsWith(forBrowsers) && !target.startsWith(forBrowsers)) {
     violation(file, line, `${forBrowsers} runs in a browser: it imports nothing from elsewhere, so not ${specifier}`)
+  }
+  if (file.startsWith(page) && !target.startsWith(page) && !target.startsWith(forBrowsers)) {
+    violation(file, line, `${page} runs in a browser: of the shop it imports ${forBrowsers}, so not ${specifier}`)
   }
   if (nearest(target) === area.folder) {
     if (target.endsWith("/index.ts") && target.includes("/src/")) {
