@@ -13,7 +13,7 @@ const url = process.env["DATABASE_URL"]
 export default Project.make({
   domains: [Shop],
   upcaster: Upcaster.layer(),
-  // The place that `npm run shop` uses, wherever the command runs, unless a server is named.
+  // The place of `npm run shop -- --data .varve/shop`, wherever the command runs, unless a server is named.
   store: (opening) =>
     url === undefined || url === ""
       ? Embedded.layer({ dataDir: join(import.meta.dirname, "../../.varve/shop"), ...opening })

@@ -11,7 +11,7 @@
 import {
   Aggregate,
   type EventStore,
-  Metadata,
+  Policy,
   type ProjectionError,
   type RowStore,
   Subscription,
@@ -36,8 +36,8 @@ export class Fulfilment extends Subscription.make("Fulfilment", {
 }) {}
 // #endregion
 
-/** Its events are told apart from those of people. */
-const asItself = Metadata.provide({ actor: "fulfilment" })
+/** Its events are told apart from those of people, and it may do what no person may. */
+const asItself = Policy.as({ id: "fulfilment", roles: ["server"] })
 
 // #region place
 /** Places the order and reserves its stock, or refuses it. */
