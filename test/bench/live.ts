@@ -55,7 +55,8 @@ const settle = async (serving: Child, listening: Child) => {
 
 const measure = async (url: string, { seconds = 30 }: Settings, report: Report): Promise<void> => {
   report.condition(
-    `${accounts} clients of a row each and ${lists} of one list of ${accounts}, over SSE, each with a connection; `
+    `${accounts} clients of a row each and ${lists} of one list of ${accounts}, half of them over SSE and half over `
+      + `WebSocket, each with a connection; `
       + `${commitsPerSecond} commits/s for ${seconds} s; PostgreSQL over TCP with fsync on; rows async`
   )
   const port = String(await freePort())

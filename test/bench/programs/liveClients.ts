@@ -11,7 +11,13 @@ import { FetchHttpClient } from "effect/http"
 import { serve } from "../frame/serve.ts"
 
 const [url] = process.argv.slice(2) as [string]
-const runtime = ManagedRuntime.make(Client.layer(Bank, { url }).pipe(Layer.provide(FetchHttpClient.layer)))
+const runtimeOf = (options: Client.Options) =>
+  ManagedRuntime.make(Client.layer(Bank, options).pipe(Layer.provide(FetchHttpClient.layer)))
+const overEvents = runtimeOf({ url })
+
+/** Every other client has a WebSocket of its own, the others a request each. */
+const runtimeFor = (client: number) =>
+  client % 2 === 0 ? overEvents : runtimeOf({ url, socketUrl: `${url.replace("http", "ws")}/live` })
 
 /** What a client was told of an account: balances and times, in turn. */
 type Told = Array<number>
@@ -60,8 +66,8 @@ const right = (balances: ReadonlyArray<number>): number => {
 
 serve({
   follow: ({ accounts, lists }: { accounts: number; lists: number }) => {
-    for (let i = 0; i < accounts; i++) runtime.runFork(Effect.orDie(followOne(i)))
-    for (let i = 0; i < lists; i++) runtime.runFork(Effect.orDie(followList()))
+    for (let i = 0; i < accounts; i++) runtimeFor(i).runFork(Effect.orDie(followOne(i)))
+    for (let i = 0; i < lists; i++) runtimeFor(i).runFork(Effect.orDie(followList()))
     return Promise.resolve()
   },
   /** Waits until clients have what there is, for so long at the most. How many have. */
