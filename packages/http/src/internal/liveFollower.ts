@@ -35,6 +35,8 @@ export class Follower {
   private readonly key: string | undefined
   /** The JSON texts that were told on last. Of a list, no more rows than the server lets it have. */
   private readonly known = new Map<string, string>()
+  /** Whether it knows every row that its reader knows: not of one who came with rows from before. */
+  private knowsAll: boolean
   /** The keys that were told since all rows are told anew. */
   private filling: Set<string> | undefined
 
@@ -43,6 +45,7 @@ export class Follower {
     this.key = key
     this.after = after && livePlace.encode({ ...after, revision: undefined })
     this.position = after?.position ?? 0
+    this.knowsAll = after === undefined
   }
 
   /** A connection was lost: what it had not told to the end does not count. */
@@ -60,14 +63,9 @@ export class Follower {
         this.filling = new Set()
         this.moveTo(at)
         return changed([])
-      case "level": {
+      case "level":
         this.moveTo(at)
-        const { filling } = this
-        const gone = filling === undefined ? [] : Array.from(this.known.keys()).filter((key) => !filling.has(key))
-        this.filling = undefined
-        const changes = gone.map((key) => this.tell(key, Option.none(), ""))
-        return changed(changes)
-      }
+        return changed(this.settle())
       case "heartbeat":
         this.moveTo(at)
         return changed([])
@@ -86,8 +84,26 @@ export class Follower {
     const found = this.decode(text)
     if (found instanceof ProjectionError.ProjectionError) return { _tag: "Failed", error: found }
     this.filling?.add(found.key)
+    // A row with a place is the last one: whoever comes back to that place is not told any more which have gone.
+    const gone = at === undefined ? [] : this.settle()
     this.moveTo(at)
-    return changed(this.known.get(found.key) === text ? [] : [this.tell(found.key, found.row, text)])
+    return changed(this.isNews(found.key, found.row, text) ? [...gone, this.tell(found.key, found.row, text)] : gone)
+  }
+
+  /** All rows have been told anew: those that were not have gone. */
+  private settle(): ReadonlyArray<Projection.Change<unknown>> {
+    const { filling } = this
+    if (filling === undefined) return []
+    this.filling = undefined
+    return Array.from(this.known.keys())
+      .filter((key) => !filling.has(key))
+      .map((key) => this.tell(key, Option.none(), ""))
+  }
+
+  private isNews(key: string, row: Option.Option<unknown>, text: string): boolean {
+    // What has come and gone unseen, and what is told again to have left a list, was no row of the reader.
+    if (this.key === undefined && Option.isNone(row) && !this.known.has(key)) return !this.knowsAll
+    return this.known.get(key) !== text
   }
 
   private tell(key: string, row: Option.Option<unknown>, text: string): Projection.Change<unknown> {
