@@ -77,6 +77,14 @@ const badRequests: ReadonlyArray<
     415,
     "NoMediaType"
   ],
+  [
+    "a form with nothing in it",
+    "POST",
+    "/books/a/return",
+    { body: "", headers: { "content-type": "application/x-www-form-urlencoded" } },
+    415,
+    "NoMediaType"
+  ],
   ["no media type", "POST", "/books/a/add", { body: "{}", headers: { "content-type": "" } }, 415, "NoMediaType"],
   [
     "an oversized body",
@@ -131,10 +139,31 @@ const badRequests: ReadonlyArray<
   ],
   ["no point in time", "GET", "/books/a?at=yesterday", {}, 400, "BadRequest", /query\.at/],
   ["a time without a zone", "GET", "/books/a?at=recordedAt:2026-01-31T12:00:00", {}, 400, "BadRequest", /query\.at/],
+  ["a day that is none", "GET", "/shelf?at=recordedAt:2024-02-31", {}, 400, "BadRequest", /query\.at/],
   ["a version of rows", "GET", "/shelf/a?at=version:1", {}, 400, "BadRequest", /query\.at/],
   ["a parameter that is misspelt", "GET", "/shelf?titel=A", {}, 400, "BadRequest", /titel/],
   ["a parameter twice", "GET", "/shelf?limit=1&limit=2", {}, 400, "BadRequest", /once/],
   ["an index that is not there", "GET", "/shelf?index=byAge", {}, 400, "Refused", /byTitle, byLoan, byWeight/],
+  ["an index that every object has", "GET", "/shelf?index=constructor&where.x=1", {}, 400, "Refused", /byTitle/],
+  ["a field that every object has", "GET", "/shelf?where.__proto__=1", {}, 400, "Refused", /__proto__/],
+  [
+    "such a field beside that of the index",
+    "GET",
+    "/count/shelf?index=byTitle&where.title=A&where.__proto__=1",
+    {},
+    400,
+    "Refused",
+    /__proto__/
+  ],
+  [
+    "more events than an answer may take",
+    "GET",
+    "/shelf?at=position:1&events=1000001",
+    {},
+    400,
+    "BadRequest",
+    /1000000/
+  ],
   ["a field that is not of the index", "GET", "/shelf?index=byTitle&where.weight=1", {}, 400, "Refused"],
   [
     "a value that is none of the field",

@@ -154,6 +154,12 @@ export const encodeAt = (at: Aggregate.At | Projection.At): string => {
     : `occurredAt:${DateTime.formatIso(at.occurredAt)}`
 }
 
+/** Whether a calendar has the day: `Date` takes the 31st of February for the 2nd of March. */
+const isDay = (text: string): boolean => {
+  const day = new Date(`${text}T00:00:00Z`)
+  return !Number.isNaN(day.getTime()) && day.toISOString().startsWith(text)
+}
+
 /** The point that a text names; `undefined` when it names none. */
 export const decodeAt = (text: string): Aggregate.At | undefined => {
   const colon = text.indexOf(":")
@@ -165,9 +171,10 @@ export const decodeAt = (text: string): Aggregate.At | undefined => {
   }
   if (kind !== "recordedAt" && kind !== "occurredAt") return undefined
   // A time of day without a zone would be that of the server.
-  const time = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?$/.test(value)
-    ? Option.getOrUndefined(DateTime.make(value))
-    : undefined
+  const time =
+    isDay(value.slice(0, 10)) && /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?$/.test(value)
+      ? Option.getOrUndefined(DateTime.make(value))
+      : undefined
   if (time === undefined) return undefined
   const utc = DateTime.toUtc(time)
   return kind === "recordedAt" ? { recordedAt: utc } : { occurredAt: utc }

@@ -140,8 +140,10 @@ export const body = ({ request }: Incoming, limitBytes: number): Effect.Effect<u
         : problems.badPart(["body"], "a body that can be read")
     ),
     Effect.flatMap((text) => {
-      if (text === "") return Effect.succeed(undefined)
-      if (!isJson(request.headers["content-type"])) {
+      const contentType = request.headers["content-type"]
+      // Nothing needs no media type. What says to be a form comes from the page of anybody, and is none of ours.
+      if (text === "" && (contentType === undefined || isJson(contentType))) return Effect.succeed(undefined)
+      if (!isJson(contentType)) {
         return Effect.fail(problems.make("NoMediaType", "Expected a body of application/json"))
       }
       try {

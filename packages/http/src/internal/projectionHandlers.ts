@@ -1,4 +1,4 @@
-import { type Projection, ProjectionError, Rows } from "@varve/core"
+import { Limits as CoreLimits, type Projection, ProjectionError, Rows } from "@varve/core"
 import * as Effect from "effect/Effect"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Option from "effect/Option"
@@ -22,7 +22,9 @@ export const queryOf = (
 ): Effect.Effect<Rows.Query, Problem> =>
   Effect.gen(function*() {
     const index = query.get("index")
-    const fields = index === undefined ? [] : Rows.indexesOf(projection)[index] ?? []
+    const indexes = Rows.indexesOf(projection)
+    // What a client names may be the name of what every object inherits.
+    const fields = index !== undefined && Object.hasOwn(indexes, index) ? indexes[index]! : []
     const { field } = codecs.projection(projection)
     const value = Effect.fnUntraced(function*(name: string, parameter: string) {
       const decoded = codecs.decodeField(field(name), query.get(parameter)!)
@@ -31,7 +33,8 @@ export const queryOf = (
       }
       return decoded.success
     })
-    const where: { [field: string]: unknown } = {}
+    // Without a prototype: `__proto__` is a field that is not there, and no setter that takes it in silence.
+    const where: { [field: string]: unknown } = Object.create(null)
     for (const parameter of query.keys()) {
       if (!parameter.startsWith("where.")) continue
       const name = parameter.slice("where.".length)
@@ -47,6 +50,10 @@ export const queryOf = (
     const given = Object.keys(where).length > 0
     return { ...(index !== undefined && { index }), ...(given && { where }), ...bounds }
   })
+
+/** How many events may be read for an answer: whoever asks may lower the bound of the server, not raise it. */
+const eventsOf = (query: ReadonlyMap<string, string>) =>
+  incoming.int(["query", "events"], query.get("events"), 1, CoreLimits.eventsPerQuestion)
 
 /** The endpoints of a projection, whose rows somebody has. */
 export const make = (projection: Projection.Any, reading: Rows.Reading<unknown>) => {
@@ -64,7 +71,7 @@ export const make = (projection: Projection.Any, reading: Rows.Reading<unknown>)
 
   const pointOf = Effect.fnUntraced(function*(query: ReadonlyMap<string, string>) {
     const at = yield* incoming.storeAt(query.get("at"))
-    const limit = yield* incoming.int(["query", "events"], query.get("events"), 1, Number.MAX_SAFE_INTEGER)
+    const limit = yield* eventsOf(query)
     return at === undefined ? undefined : reading.asOf(at, { limit })
   })
 
@@ -130,7 +137,7 @@ export const make = (projection: Projection.Any, reading: Rows.Reading<unknown>)
     const key = yield* keyOf(request)
     const query = yield* parametersOf(request, ["after", "limit", "events"])
     const { after, limit } = yield* pageParameters(query)
-    const events = yield* incoming.int(["query", "events"], query.get("events"), 1, Number.MAX_SAFE_INTEGER)
+    const events = yield* eventsOf(query)
     const encode = ({ envelope, row, ...touch }: Projection.Touch<unknown, unknown>) =>
       content.touch.encode({
         ...touch,
