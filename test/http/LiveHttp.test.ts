@@ -1,7 +1,7 @@
 /** Live rows over sockets: events and WebSocket, cut, killed, slow, wrong. */
 import { assert, describe, it } from "@effect/vitest"
 import { type Projection } from "@varve/core"
-import { Effect, Layer, Option, Queue, Stream } from "effect"
+import { Effect, Layer, Logger, Option, Queue, Stream } from "effect"
 import { connect } from "node:net"
 import { Orders, write } from "../core/Orders.ts"
 import { random } from "../support/random.ts"
@@ -252,6 +252,25 @@ describe("live rows over a WebSocket", () => {
       assert.isAtMost(wire.frames, 8)
       assert.strictEqual((yield* server.status).subscribers, 0)
     }).pipe(Effect.scoped, Effect.provide(LiveServer.world)))
+
+  it.live("takes a handshake that is none for a mistake of the client, and not of its own", () =>
+    Effect.gen(function*() {
+      const logged: Array<unknown> = []
+      const logger = Logger.layer([Logger.make(({ message }) => void logged.push(message))])
+      const answer = yield* Effect.gen(function*() {
+        const server = yield* LiveServer.make()
+        const { hostname, port } = new URL(server.url)
+        return yield* Effect.callback<string>((resume) => {
+          const socket = connect(Number(port), hostname)
+          let text = ""
+          socket.on("data", (bytes) => text += String(bytes))
+          socket.on("close", () => resume(Effect.succeed(text)))
+          socket.write("GET /live HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n")
+        })
+      }).pipe(Effect.scoped, Effect.provide(logger))
+      assert.match(answer, /^HTTP\/1.1 400 /)
+      assert.deepStrictEqual(logged, [])
+    }).pipe(Effect.provide(LiveServer.world)))
 
   it.live("says goodbye when the server closes", () =>
     Effect.gen(function*() {

@@ -140,12 +140,10 @@ export const serve = Effect.fnUntraced(function*(
   request: HttpServerRequest.HttpServerRequest,
   wantedOf: (asked: typeof liveFrames.Subscribe.Type) => Effect.Effect<Wanted, Problem>
 ) {
-  const upgraded = yield* Effect.exit(request.upgrade)
-  if (Exit.isFailure(upgraded)) {
-    return yield* Effect.fail(problems.badPart(["headers", "upgrade"], "a WebSocket"))
-  }
-  const socket = upgraded.value
-  const reader = yield* Effect.orDie(socket.reader)
+  // A handshake that comes to nothing is the client's.
+  const refused = () => problems.badPart(["headers", "upgrade"], "a WebSocket")
+  const socket = yield* Effect.mapError(request.upgrade, refused)
+  const reader = yield* Effect.mapError(socket.reader, refused)
   const writer = yield* socket.writer
   const scope = yield* Effect.scope
   const over = yield* Deferred.make<Closing | undefined>()
