@@ -199,6 +199,8 @@ export const hasRole = (role: string) => ({ actor }: { readonly actor: Actor }):
  * A `list` rule is asked about the query, once, and the rows are not looked at: let only those queries through which find
  * what the actor may see.
  *
+ * Who may do a command is told the state it has led to, also over HTTP: `read` is not asked about that.
+ *
  * **Example** (A diary that others may not write)
  *
  * ```ts

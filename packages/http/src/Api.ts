@@ -233,6 +233,14 @@ export const make = <const D extends Domain.Any, Security extends HttpApiMiddlew
  * Provides a security middleware by what the credentials say of the actor, who does what follows: rules judge it by the
  * actor (`Policy`), and the id is stamped on every event.
  *
+ * **Gotchas**
+ *
+ * A browser sends a cookie whoever's page asks. A body that says to be a form is refused, but an empty one that says nothing
+ * is not, and a WebSocket is opened from any page: give a cookie `SameSite=Lax` or `Strict`, or compare the header `Origin`
+ * with your own in a middleware.
+ *
+ * Who follows live rows is known from when the connection was made, and is not asked for credentials again.
+ *
  * **Example** (Bearer tokens)
  *
  * ```ts

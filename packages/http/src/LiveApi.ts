@@ -56,6 +56,14 @@ export interface Options {
  * `{ _tag: "Unsubscribe", id }`, with ids of its own choice, and gets frames `{ frame, told: [{ id, type, data, at? }] }`. It
  * sends `{ _tag: "Ack", frame }` once it has taken a frame: a server has 8 of them under way, and then waits.
  *
+ * **Gotchas**
+ *
+ * A message of a client that is too long closes the connection, but has been read by then: tell the server what it may take
+ * at the most, with `websocket: { maxPayload: 65_536 }` for `NodeHttpServer.layer`, which takes 100 MiB by itself.
+ *
+ * Readers are bounded in all (`Live.Options`), not for each client: one can take all places. Bound the connections of one
+ * in front of the server.
+ *
  * @category layers
  * @since 0.1.0
  */
