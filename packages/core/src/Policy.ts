@@ -201,6 +201,9 @@ export const hasRole = (role: string) => ({ actor }: { readonly actor: Actor }):
  *
  * Who may do a command is told the state it has led to, also over HTTP: `read` is not asked about that.
  *
+ * Who may see a row is told by `history` what it was made of: events whole, with who wrote them, also what the row leaves
+ * out. An API leaves it away with `without`.
+ *
  * **Example** (A diary that others may not write)
  *
  * ```ts
