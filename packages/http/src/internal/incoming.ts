@@ -132,8 +132,10 @@ const tooLarge = (limitBytes: number): Problem =>
   problems.make("TooLarge", `At most ${limitBytes} bytes`, { limitBytes })
 
 /** The body as JSON; `undefined` where there is none. */
-export const body = ({ request }: Incoming, limitBytes: number): Effect.Effect<unknown, Problem> =>
-  Effect.provideService(request.text, HttpIncomingMessage.MaxBodySize, ByteSize.bytes(limitBytes)).pipe(
+export const body = ({ request }: Incoming, limitBytes: number): Effect.Effect<unknown, Problem> => {
+  // What says to be too large is not waited for.
+  if (Number(request.headers["content-length"]) > limitBytes) return Effect.fail(tooLarge(limitBytes))
+  return Effect.provideService(request.text, HttpIncomingMessage.MaxBodySize, ByteSize.bytes(limitBytes)).pipe(
     Effect.mapError(({ reason }) =>
       reason._tag === "RequestParseError" && reason.reason === "BodyTooLarge"
         ? tooLarge(limitBytes)
@@ -153,3 +155,4 @@ export const body = ({ request }: Incoming, limitBytes: number): Effect.Effect<u
       }
     })
   )
+}
