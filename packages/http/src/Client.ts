@@ -12,7 +12,7 @@ import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Optimistic from "./client/Optimistic.ts"
 import type { Connection } from "./internal/connection.ts"
-import { LiveLine } from "./internal/liveLine.ts"
+import * as liveLine from "./internal/liveLine.ts"
 import * as partPaths from "./internal/paths.ts"
 import * as remoteInstances from "./internal/remoteInstances.ts"
 import * as remoteRows from "./internal/remoteRows.ts"
@@ -95,7 +95,7 @@ export const layer = <const D extends Domain.Any>(
 ): Layer.Layer<Domain.Provided<D["aggregates"], D["projections"]>, never, HttpClient.HttpClient> => {
   const { answerTimeout, socketUrl, transformClient = (client) => client, url } = options
   const paths = partPaths.make(domain, options)
-  const line = socketUrl === undefined ? undefined : new LiveLine(socketUrl)
+  const line = socketUrl === undefined ? undefined : liveLine.make(socketUrl)
   const connection = Effect.map(HttpClient.HttpClient, (client): Connection => ({
     url: url.replace(/\/+$/, ""),
     http: transformClient(client),

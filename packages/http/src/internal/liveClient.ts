@@ -119,9 +119,9 @@ const overLine = (line: LiveLine, wanted: Omit<Wanted, "after">, follower: Follo
       Effect.sync(() => {
         const { after } = follower
         return line.follow({ ...wanted, ...(after !== undefined && { after }) }, (told) => {
-          const hasRoom = told !== undefined && Queue.offerUnsafe(queue, told)
-          if (!hasRoom) Queue.endUnsafe(queue)
-          return hasRoom
+          if (told !== undefined && Queue.offerUnsafe(queue, told)) return true
+          Queue.endUnsafe(queue)
+          return false
         })
       }),
       (leave) => Effect.sync(leave)
@@ -132,17 +132,13 @@ const overLine = (line: LiveLine, wanted: Omit<Wanted, "after">, follower: Follo
 
 /** The parameters of a query, as a message has them. */
 const queryOf = (search: URLSearchParams): NonNullable<Wanted["query"]> => {
-  const texts = Object.fromEntries(search)
-  const where = Object.entries(texts).flatMap(([name, text]) =>
-    name.startsWith("where.") ? [[name.slice("where.".length), text]] : []
-  )
-  const { from, index, to } = texts
-  return {
-    ...(index !== undefined && { index }),
-    ...(where.length > 0 && { where: Object.fromEntries(where) }),
-    ...(from !== undefined && { from }),
-    ...(to !== undefined && { to })
+  const where: { [field: string]: string } = {}
+  const query: { [name: string]: string } = {}
+  for (const [name, text] of search) {
+    if (name.startsWith("where.")) where[name.slice(6)] = text
+    else query[name] = text
   }
+  return { ...query, where }
 }
 
 /** The changes that come of what was told. */

@@ -18,81 +18,82 @@ interface Frame {
 const silenceMillis = 45_000
 
 /** One WebSocket for all who follow rows, opened for the first of them, and closed after the last. */
-export class LiveLine {
-  private readonly url: string
-  private readonly readers = new Map<string, { readonly wanted: Wanted; readonly listener: Listener }>()
-  private socket: WebSocket | undefined
-  private silence: ReturnType<typeof setTimeout> | undefined
-  private readersSoFar = 0
-
-  constructor(url: string) {
-    this.url = url
-  }
-
+export interface LiveLine {
   /** Follows rows until the function that it returns is called. */
-  follow(wanted: Wanted, listener: Listener): () => void {
-    const id = String(++this.readersSoFar)
-    this.readers.set(id, { wanted, listener })
-    const socket = this.socket ?? this.open()
-    if (socket.readyState === WebSocket.OPEN) this.subscribe(socket, id, wanted)
-    return () => this.leave(id)
+  readonly follow: (wanted: Wanted, listener: Listener) => () => void
+}
+
+export const make = (url: string): LiveLine => {
+  const readers = new Map<string, { readonly wanted: Wanted; readonly listener: Listener }>()
+  let socket: WebSocket | undefined
+  let silence: ReturnType<typeof setTimeout> | undefined
+  let readersSoFar = 0
+
+  const say = (asked: typeof liveFrames.Asked.Type): void => {
+    if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(asked))
   }
 
-  private open(): WebSocket {
-    const socket = new WebSocket(this.url)
-    this.socket = socket
-    socket.addEventListener("open", () => {
-      for (const [id, { wanted }] of this.readers) this.subscribe(socket, id, wanted)
-    })
-    socket.addEventListener("message", ({ data }) => this.hear(socket, data))
-    for (const end of ["close", "error"]) socket.addEventListener(end, () => this.lose(socket))
-    this.listen(socket)
-    return socket
-  }
+  const subscribe = (id: string, wanted: Wanted): void => say({ _tag: "Subscribe", id, ...wanted })
 
-  private subscribe(socket: WebSocket, id: string, wanted: Wanted): void {
-    socket.send(JSON.stringify({ _tag: "Subscribe", id, ...wanted }))
-  }
-
-  private leave(id: string): void {
-    const { socket } = this
-    if (!this.readers.delete(id) || socket === undefined) return
-    if (this.readers.size === 0) this.lose(socket)
-    else if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ _tag: "Unsubscribe", id }))
-  }
-
-  private hear(socket: WebSocket, data: unknown): void {
-    // What was on its way when the line was given up.
-    if (socket !== this.socket) return
-    this.listen(socket)
-    let frame: Frame
-    try {
-      // What a server of ours says. Rows are decoded by their schema where they are read.
-      frame = JSON.parse(String(data)) as Frame
-      for (const { at, data, id, type } of frame.told) {
-        const reader = this.readers.get(id)
-        if (reader !== undefined && !reader.listener({ type, data: JSON.stringify(data), at })) this.leave(id)
-      }
-      // The last reader may have left.
-      if (socket === this.socket) socket.send(JSON.stringify({ _tag: "Ack", frame: frame.frame }))
-    } catch {
-      this.lose(socket)
-    }
-  }
-
-  private listen(socket: WebSocket): void {
-    clearTimeout(this.silence)
-    this.silence = setTimeout(() => this.lose(socket), silenceMillis)
+  const leave = (id: string): void => {
+    if (!readers.delete(id)) return
+    if (readers.size === 0) lose()
+    else say({ _tag: "Unsubscribe", id })
   }
 
   /** Gives a line up. Whoever reads comes back, and opens the next one. */
-  private lose(socket: WebSocket): void {
-    if (socket !== this.socket) return
-    this.socket = undefined
-    clearTimeout(this.silence)
-    socket.close()
-    const readers = Array.from(this.readers.values())
-    this.readers.clear()
-    for (const { listener } of readers) listener(undefined)
+  const lose = (): void => {
+    clearTimeout(silence)
+    socket?.close()
+    socket = undefined
+    const all = [...readers.values()]
+    readers.clear()
+    for (const { listener } of all) listener(undefined)
+  }
+
+  const listen = (): void => {
+    clearTimeout(silence)
+    silence = setTimeout(lose, silenceMillis)
+  }
+
+  const hear = (data: unknown): void => {
+    listen()
+    try {
+      // What a server of ours says. Rows are decoded by their schema where they are read.
+      const { frame, told } = JSON.parse(String(data)) as Frame
+      for (const { at, data, id, type } of told) {
+        if (readers.get(id)?.listener({ type, data: JSON.stringify(data), at }) === false) leave(id)
+      }
+      say({ _tag: "Ack", frame })
+    } catch {
+      lose()
+    }
+  }
+
+  const open = (): void => {
+    const own = socket = new WebSocket(url)
+    // What one says that was given up counts no more. That it is closed is told after an error, too.
+    const on = (event: string, act: (told: MessageEvent) => void) =>
+      // Only where it is a message, its data is looked at.
+      own.addEventListener(event as "message", (told) => {
+        if (own === socket) act(told)
+      })
+    on("open", () => {
+      for (const [id, { wanted }] of readers) subscribe(id, wanted)
+    })
+    on("message", ({ data }) => hear(data))
+    on("close", lose)
+    listen()
+  }
+
+  return {
+    follow: (wanted, listener) => {
+      const id = String(++readersSoFar)
+      readers.set(id, { wanted, listener })
+      if (socket === undefined) open()
+      // One that is not open yet subscribes for all when it is.
+      else subscribe(id, wanted)
+      return () => leave(id)
+    }
   }
 }
