@@ -12,22 +12,16 @@ import { Shop } from "../../src/domain/Shop.ts"
 // #region layer
 const layer = (person: Person) => {
   const token = tokenOf(person)
-  return Optimistic.layer(Shop, {
+  return Client.layerOptimistic(Shop, {
+    url: `${location.origin}${prefix}`,
+    paths,
+    // One connection for all that the page follows: a browser has six for all of its windows.
+    socketUrl: `${location.origin.replace("http", "ws")}${prefix}/live?token=${encodeURIComponent(token)}`,
+    transformClient: HttpClient.mapRequest(HttpClientRequest.bearerToken(token)),
     actor: person.id,
     // What the server has not answered outlives a reload of this window.
     storage: Optimistic.storageOf(sessionStorage, `shop/commands/${token}`)
-  }).pipe(
-    Layer.provide(
-      Client.layer(Shop, {
-        url: `${location.origin}${prefix}`,
-        paths,
-        // One connection for all that the page follows: a browser has six for all of its windows.
-        socketUrl: `${location.origin.replace("http", "ws")}${prefix}/live?token=${encodeURIComponent(token)}`,
-        transformClient: HttpClient.mapRequest(HttpClientRequest.bearerToken(token))
-      })
-    ),
-    Layer.provide(FetchHttpClient.layer)
-  )
+  }).pipe(Layer.provide(FetchHttpClient.layer))
 }
 // #endregion
 
