@@ -18,7 +18,7 @@ export interface Incoming {
   readonly query: URLSearchParams
 }
 
-/** The request that an endpoint is at work on. */
+/** The request that an endpoint is at work on, where effect's middleware stands between. */
 export class Current extends Context.Service<Current, Incoming>()("@varve/http/Incoming") {}
 
 /** The segments of a path, and the parameters behind it. Empty segments are none. */
@@ -38,12 +38,15 @@ export const text = (segment: string, name: string): Effect.Effect<string, Probl
     : Effect.succeed(decoded)
 }
 
+const noParameters: Effect.Effect<ReadonlyMap<string, string>> = Effect.succeed(new Map<string, string>())
+
 /** The parameters of a request, each once, all of them known: one that is misspelt would be answered as if it were not there. */
 export const parameters = (
   { query }: Incoming,
   isKnown: (name: string) => boolean,
   expected: string
 ): Effect.Effect<ReadonlyMap<string, string>, Problem> => {
+  if (query.size === 0) return noParameters
   const found = new Map<string, string>()
   for (const [name, value] of query) {
     if (!isKnown(name)) {

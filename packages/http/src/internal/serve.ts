@@ -32,7 +32,7 @@ const handlersOf = Effect.fnUntraced(function*(domain: Domain.Any, bodyBytes: nu
 const placeOf = (rest: ReadonlyArray<string>): string =>
   rest.length < 2 ? String(rest.length) : `${rest.length}/${rest.at(-1)}`
 
-type Answer = Effect.Effect<Response, never, incoming.Current | HttpServerRequest>
+type Answer = (request: incoming.Incoming) => Effect.Effect<Response, never, HttpServerRequest>
 
 /** The endpoints under one path, by place and method. */
 class Endpoints {
@@ -46,26 +46,41 @@ class Endpoints {
 
   answer(rest: ReadonlyArray<string>, method: string): Answer {
     const methods = this.places.get(placeOf(rest))
-    if (methods === undefined) return Effect.succeed(problems.toResponse(problems.make("NoEndpoint", undefined)))
+    if (methods === undefined) return () => Effect.succeed(problems.toResponse(problems.make("NoEndpoint", undefined)))
     // Whoever asks for the head of an answer asks the same; the server leaves the body away.
     const found = methods.get(method === "HEAD" ? "GET" : method)
     if (found !== undefined) return found
     const allow = Array.from(methods.keys()).join(", ")
-    return Effect.succeed(problems.toResponse(problems.make("NoMethod", `Expected ${allow}`), { allow }))
+    return () => Effect.succeed(problems.toResponse(problems.make("NoMethod", `Expected ${allow}`), { allow }))
   }
 }
+
+/** A handler behind its guard. */
+const answerOf = (
+  guard: guards.Guard,
+  described: { readonly group: string; readonly endpoint: Endpoint["endpoint"] },
+  handler: Handler
+): Effect.Effect<Answer> =>
+  guard.security === undefined
+    ? Effect.map(guards.open(guard), (around): Answer => (request) => around(handler(request)))
+    : Effect.map(
+      guards.make(guard, described, Effect.flatMap(incoming.Current, handler)),
+      (guarded): Answer => (request) => Effect.provideService(guarded, incoming.Current, request)
+    )
 
 /** What answers everything under a path of so many segments. */
 const answering = (endpoints: Endpoints, depth: number) =>
   Effect.flatMap(HttpServerRequest, (request) => {
     const { query, segments } = incoming.parse(request.url)
     const rest = segments.slice(depth)
-    return Effect.provideService(endpoints.answer(rest, request.method), incoming.Current, {
+    return endpoints.answer(rest, request.method)({
       request,
       rest,
-      query: new URLSearchParams(query)
+      query: query === "" ? noQuery : new URLSearchParams(query)
     })
   })
+
+const noQuery = new URLSearchParams()
 
 /** Segments of a path. */
 const segmentsOf = (path: string): ReadonlyArray<string> => path.split("/").filter((segment) => segment !== "")
@@ -87,7 +102,7 @@ export const addTo = Effect.fnUntraced(function*(
   const routes = new Map<string, { readonly endpoints: Endpoints; readonly depth: number }>()
   for (const { endpoint, identifier, method, part, path } of endpoints) {
     const handler = handlers.get(part)!.get(identifier)!
-    const answer = yield* guards.make(options, { group: part, endpoint }, Effect.flatMap(incoming.Current, handler))
+    const answer = yield* answerOf(options, { group: part, endpoint }, handler)
     const segments = segmentsOf(path)
     const parameter = segments.findIndex((segment) => segment.startsWith(":"))
     const own = parameter < 0 ? segments : segments.slice(0, parameter)
