@@ -52,18 +52,22 @@ export class Log {
 
 export const storedEvent = (
   { commit, erased, event, index, position, stream, version }: Row
-): StoredEvent.StoredEvent => ({
-  id: StoredEvent.id(commit.id, index),
-  commitId: commit.id,
-  commitIndex: index,
-  stream,
-  version,
-  position: StoredEvent.position(position),
-  type: event.type,
-  revision: event.revision,
-  payload: erased ? null : StoredEvent.parseJson(event.payload),
-  // Encoded from metadata.
-  metadata: StoredEvent.parseJson(commit.metadata) as StoredEvent.EventMetadata,
-  occurredAt: DateTime.makeUnsafe(event.occurredAt ?? commit.recordedAt),
-  recordedAt: DateTime.makeUnsafe(commit.recordedAt)
-})
+): StoredEvent.StoredEvent => {
+  const recordedAt = DateTime.makeUnsafe(commit.recordedAt)
+  const occurredAt = event.occurredAt ?? commit.recordedAt
+  return {
+    id: StoredEvent.id(commit.id, index),
+    commitId: commit.id,
+    commitIndex: index,
+    stream,
+    version,
+    position: StoredEvent.position(position),
+    type: event.type,
+    revision: event.revision,
+    payload: erased ? null : StoredEvent.parseJson(event.payload),
+    // Encoded from metadata.
+    metadata: StoredEvent.parseJson(commit.metadata) as StoredEvent.EventMetadata,
+    occurredAt: occurredAt === commit.recordedAt ? recordedAt : DateTime.makeUnsafe(occurredAt),
+    recordedAt
+  }
+}
