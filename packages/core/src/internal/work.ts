@@ -68,14 +68,24 @@ const canonical = (value: unknown): string =>
       ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => a < b ? -1 : 1))
       : inner)
 
+const encoders = new WeakMap<Schema.Top, (command: unknown) => unknown>()
+
+/** Gives a command as JSON. Made once a schema. */
+const encoderOf = (schema: Schema.Top): (command: unknown) => unknown => {
+  const known = encoders.get(schema)
+  if (known !== undefined) return known
+  // Commands are plain data: their schemas ask for no services.
+  const encode = Schema.encodeUnknownSync(Schema.toCodecJson(schema as Schema.Codec<unknown, unknown>))
+  encoders.set(schema, encode)
+  return encode
+}
+
 /** Tells a command sent again from another one: instance, tag and payload, not time or version. */
 export const fingerprintOf = (requests: ReadonlyArray<Request>): Effect.Effect<string> =>
   Effect.suspend(() => {
     const parts = requests.map(({ command, local, stream }) => {
       const schema = local.definition.commands.find(({ tag }) => tag === command._tag)?.schema
-      // Commands are plain data: their schemas ask for no services.
-      const codec = schema && Schema.toCodecJson(schema as Schema.Codec<unknown, unknown>)
-      const payload = codec && Schema.encodeUnknownSync(codec)(command)
+      const payload = schema && encoderOf(schema)(command)
       return [stream.tenant, stream.category, stream.id, command._tag, payload]
     })
     return Effect.map(digest.sha256(canonical(parts)), (bytes) => digest.hex(bytes.subarray(0, 16)))

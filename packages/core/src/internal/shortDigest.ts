@@ -1,0 +1,57 @@
+/** SHA-256 (FIPS 180-4) of few bytes, without waiting. */
+
+/** The first 32 bits of the fractional part of a root of a prime. */
+const fraction = (root: number): number => (root - Math.floor(root)) * 2 ** 32 | 0
+
+const primes: Array<number> = []
+for (let n = 2; primes.length < 64; n++) if (primes.every((prime) => n % prime !== 0)) primes.push(n)
+
+const rounds = Int32Array.from(primes, (prime) => fraction(Math.cbrt(prime)))
+const start = Int32Array.from(primes.slice(0, 8), (prime) => fraction(Math.sqrt(prime)))
+
+const turned = (word: number, bits: number): number => word >>> bits | word << 32 - bits
+
+/** Words of the block at work: nothing yields between one and the next. */
+const words = new Int32Array(64)
+
+/** Takes a block into a state. */
+const mix = (state: Int32Array, block: DataView, offset: number): void => {
+  for (let i = 0; i < 16; i++) words[i] = block.getInt32(offset + 4 * i)
+  for (let i = 16; i < 64; i++) {
+    const far = words[i - 15]!
+    const near = words[i - 2]!
+    const low = turned(far, 7) ^ turned(far, 18) ^ far >>> 3
+    const high = turned(near, 17) ^ turned(near, 19) ^ near >>> 10
+    words[i] = words[i - 16]! + low + words[i - 7]! + high
+  }
+  let [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0] = state
+  for (let i = 0; i < 64; i++) {
+    const choice = e & f ^ ~e & g
+    const majority = a & b ^ a & c ^ b & c
+    const first = h + (turned(e, 6) ^ turned(e, 11) ^ turned(e, 25)) + choice + rounds[i]! + words[i]! | 0
+    const second = (turned(a, 2) ^ turned(a, 13) ^ turned(a, 22)) + majority | 0
+    h = g
+    g = f
+    f = e
+    e = d + first | 0
+    d = c
+    c = b
+    b = a
+    a = first + second | 0
+  }
+  for (const [i, word] of [a, b, c, d, e, f, g, h].entries()) state[i]! += word
+}
+
+export const sha256 = (bytes: Uint8Array): Uint8Array => {
+  // Behind the bytes are a bit, and, at the end of a block, their number in bits.
+  const padded = new Uint8Array(Math.ceil((bytes.length + 9) / 64) * 64)
+  padded.set(bytes)
+  padded[bytes.length] = 0x80
+  const view = new DataView(padded.buffer)
+  view.setUint32(padded.length - 4, bytes.length * 8)
+  const state = start.slice()
+  for (let offset = 0; offset < padded.length; offset += 64) mix(state, view, offset)
+  const result = new DataView(new ArrayBuffer(32))
+  for (const [i, word] of state.entries()) result.setInt32(4 * i, word)
+  return new Uint8Array(result.buffer)
+}
