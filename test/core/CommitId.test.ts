@@ -1,5 +1,7 @@
 import { assert, describe, it, vi } from "@effect/vitest"
 import { CommitId } from "@varve/core"
+import { Effect } from "effect"
+import { createHash } from "node:crypto"
 
 const count = 10_000
 
@@ -35,4 +37,18 @@ describe("CommitId", () => {
       assert.isFalse(CommitId.is(wrong), String(wrong))
     }
   })
+
+  it.effect("derives an id from SHA-256, of a text of any length", () =>
+    Effect.gen(function*() {
+      // Around the ends of blocks, and where it is another that digests.
+      for (const length of [...Array.from({ length: 200 }, (_, i) => i), 1_000, 1_020, 1_021, 5_000]) {
+        const parts = ["ö", "x".repeat(length)]
+        const hex = createHash("sha256").update(JSON.stringify(parts)).digest("hex")
+        const id = (yield* CommitId.derive(...parts)).replaceAll("-", "")
+        assert.isTrue(CommitId.is(yield* CommitId.derive(...parts)))
+        // One digit says which kind of id it is, and half of another.
+        const same = (text: string) => [text.slice(0, 12), text.slice(13, 16), text.slice(17, 32)]
+        assert.deepStrictEqual(same(id), same(hex), String(length))
+      }
+    }))
 })
