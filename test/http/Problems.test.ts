@@ -376,6 +376,7 @@ describe("Who asks", () => {
         const { body, headers: answered, status } = yield* send(fetch, "POST", "/books/a/add", { body: atlas, headers })
         assert.deepStrictEqual([status, body.type], [401, "urn:varve:Unauthenticated"])
         assert.strictEqual(answered.get("content-type"), "application/problem+json")
+        assert.strictEqual(answered.get("www-authenticate"), "Bearer")
       }
       assert.strictEqual((yield* send(fetch, "GET", "/shelf/a")).status, 401)
       assert.strictEqual((yield* send(fetch, "GET", "/shelf/a", { headers: { cookie: "session=ada" } })).status, 404)

@@ -62,6 +62,7 @@ import type * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import type * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
 import type * as HttpApiSecurity from "effect/http-api/HttpApiSecurity"
 import * as OpenApi from "effect/http-api/OpenApi"
+import * as HttpEffect from "effect/http/HttpEffect"
 import * as HttpRouter from "effect/http/HttpRouter"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
@@ -276,8 +277,9 @@ export const layerSecurity = <
       credential: HttpApiSecurity.HttpApiSecurity.Type<Security[K]>
     ) => Effect.Effect<Policy.Actor, Unauthenticated, R>
   }
-): Layer.Layer<Self, never, R> =>
-  Layer.effect(
+): Layer.Layer<Self, never, R> => {
+  const challenges = challenge(Object.values(middleware.security))
+  return Layer.effect(
     middleware,
     Effect.contextWith((context: Context.Context<R>) =>
       Effect.succeed(Object.fromEntries(
@@ -290,10 +292,25 @@ export const layerSecurity = <
             { credential }: { readonly credential: never }
           ) =>
             Effect.flatMap(
-              Effect.provideContext(check(credential), context),
+              Effect.tapError(Effect.provideContext(check(credential), context), () => challenges),
               (actor) => Policy.as(actor)(httpEffect)
             )
         ])
       ))
     )
   )
+}
+
+/** Says in an answer of 401 which credentials would do (RFC 9110, 11.6.1). A key has no name there. */
+const challenge = (schemes: ReadonlyArray<HttpApiSecurity.HttpApiSecurity>) => {
+  const names = schemes.flatMap((scheme) =>
+    scheme._tag === "ApiKey" ? [] : scheme._tag === "Basic" ? ["Basic"] : [scheme.scheme]
+  )
+  return HttpEffect.appendPreResponseHandler((_, response) =>
+    Effect.succeed(
+      response.status === 401 && names.length > 0
+        ? HttpServerResponse.setHeader(response, "www-authenticate", names.join(", "))
+        : response
+    )
+  )
+}
