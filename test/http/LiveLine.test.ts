@@ -1,7 +1,7 @@
 /** Live rows of a client over one WebSocket: any number of readers, cut, and left. */
 import { assert, describe, it } from "@effect/vitest"
 import { type Projection } from "@varve/core"
-import { Client } from "@varve/http"
+import { Client, LiveSocket } from "@varve/http"
 import { type Context, Effect, Fiber, Layer, Option, Queue, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { Orders, Shop, write } from "../core/Orders.ts"
@@ -10,7 +10,11 @@ import * as LiveServer from "./LiveServer.ts"
 type Row = typeof Orders.row.Type
 
 const over = (url: string) =>
-  Client.layer(Shop, { url, socketUrl: `${url.replace("http", "ws")}/live`, paths: { Order: "order-streams" } }).pipe(
+  Client.layer(Shop, {
+    url,
+    socket: LiveSocket.make(`${url.replace("http", "ws")}/live`),
+    paths: { Order: "order-streams" }
+  }).pipe(
     Layer.provide(FetchHttpClient.layer)
   )
 

@@ -12,11 +12,11 @@ import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Optimistic from "./client/Optimistic.ts"
 import type { Connection } from "./internal/connection.ts"
-import * as liveLine from "./internal/liveLine.ts"
 import * as partPaths from "./internal/paths.ts"
 import * as remoteInstances from "./internal/remoteInstances.ts"
 import * as remoteRows from "./internal/remoteRows.ts"
 import * as Limits from "./Limits.ts"
+import type { LiveSocket } from "./LiveSocket.ts"
 import type { Paths } from "./Paths.ts"
 
 /**
@@ -32,12 +32,8 @@ export interface Options extends Paths {
   readonly answerTimeout?: Duration.Input | undefined
   /** Changes how requests are sent: to send credentials, for one. */
   readonly transformClient?: ((client: HttpClient.HttpClient) => HttpClient.HttpClient) | undefined
-  /**
-   * Address of the WebSocket of live rows, with what it takes to be let in: `wss://example.com/api/live?token=…`. All rows
-   * are followed over one connection then, and over a request each without it. A browser opens at most six connections to a
-   * server that speaks HTTP/1.1, from all of its windows together.
-   */
-  readonly socketUrl?: string | undefined
+  /** What all live rows are followed over: `LiveSocket.make`. Unless told, each over a request of its own. */
+  readonly socket?: LiveSocket | undefined
 }
 
 /**
@@ -93,15 +89,14 @@ export const layer = <const D extends Domain.Any>(
   domain: D,
   options: Options
 ): Layer.Layer<Domain.Provided<D["aggregates"], D["projections"]>, never, HttpClient.HttpClient> => {
-  const { answerTimeout, socketUrl, transformClient = (client) => client, url } = options
+  const { answerTimeout, socket, transformClient = (client) => client, url } = options
   const paths = partPaths.make(domain, options)
-  const line = socketUrl === undefined ? undefined : liveLine.make(socketUrl)
   const connection = Effect.map(HttpClient.HttpClient, (client): Connection => ({
     url: url.replace(/\/+$/, ""),
     http: transformClient(client),
     paths,
     answerMillis: answerTimeout === undefined ? Limits.answerMillis : Duration.toMillis(answerTimeout),
-    line
+    socket
   }))
   // Each part's layer provides what the part requires; their list has lost which.
   const layers: ReadonlyArray<Layer.Layer<never, never, HttpClient.HttpClient>> = [

@@ -5,7 +5,7 @@ import "effect/schema/SchemaJITCompiler/enable"
 
 import { Balances } from "@varve/example-bank/Balances"
 import { Bank } from "@varve/example-bank/Bank"
-import { Client } from "@varve/http"
+import { Client, LiveSocket } from "@varve/http"
 import { Effect, Layer, ManagedRuntime, Option, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { serve } from "../frame/serve.ts"
@@ -17,7 +17,7 @@ const overEvents = runtimeOf({ url })
 
 /** Every other client has a WebSocket of its own, the others a request each. */
 const runtimeFor = (client: number) =>
-  client % 2 === 0 ? overEvents : runtimeOf({ url, socketUrl: `${url.replace("http", "ws")}/live` })
+  client % 2 === 0 ? overEvents : runtimeOf({ url, socket: LiveSocket.make(`${url.replace("http", "ws")}/live`) })
 
 /** What a client was told of an account: balances and times, in turn. */
 type Told = Array<number>

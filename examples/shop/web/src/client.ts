@@ -3,6 +3,7 @@
  */
 import * as Client from "@varve/http/Client"
 import * as Optimistic from "@varve/http/client/Optimistic"
+import * as LiveSocket from "@varve/http/LiveSocket"
 import { Effect, Layer, ManagedRuntime } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
 import { paths, prefix } from "../../src/domain/Paths.ts"
@@ -16,7 +17,9 @@ const layer = (person: Person) => {
     url: `${location.origin}${prefix}`,
     paths,
     // One connection for all that the page follows: a browser has six for all of its windows.
-    socketUrl: `${location.origin.replace("http", "ws")}${prefix}/live?token=${encodeURIComponent(token)}`,
+    socket: LiveSocket.make(
+      `${location.origin.replace("http", "ws")}${prefix}/live?token=${encodeURIComponent(token)}`
+    ),
     transformClient: HttpClient.mapRequest(HttpClientRequest.bearerToken(token)),
     actor: person.id,
     // What the server has not answered outlives a reload of this window.

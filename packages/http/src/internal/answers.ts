@@ -1,4 +1,4 @@
-import { EventStoreError } from "@varve/core"
+import * as EventStoreError from "@varve/core/EventStoreError"
 import type { Answered, Lost } from "./connection.ts"
 
 /** A problem that the API has answered with: its kind, and what comes with it. */

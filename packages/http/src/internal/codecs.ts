@@ -1,5 +1,6 @@
-import { type Aggregate, type Commit, type Projection, ProjectionError } from "@varve/core"
+import type { Aggregate, Commit, Projection } from "@varve/core"
 import { ExecutionError } from "@varve/core/ExecutionError"
+import * as ProjectionError from "@varve/core/ProjectionError"
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"

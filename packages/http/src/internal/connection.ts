@@ -5,7 +5,7 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Limits from "../Limits.ts"
-import type { LiveLine } from "./liveLine.ts"
+import type { LiveSocket } from "../LiveSocket.ts"
 import type { PartPath } from "./paths.ts"
 
 /** A server, and how it is asked. */
@@ -17,7 +17,7 @@ export interface Connection {
   /** How long to wait for the answer to one request, beside what the server itself is asked to wait. */
   readonly answerMillis: number
   /** What rows are followed over; a request each where there is none. */
-  readonly line?: LiveLine | undefined
+  readonly socket?: LiveSocket | undefined
 }
 
 /** A request, before it is sent. */

@@ -1,18 +1,18 @@
-import { EventStoreError, type Projection, ProjectionError, type Rows } from "@varve/core"
+import type { Projection, Rows } from "@varve/core"
+import * as EventStoreError from "@varve/core/EventStoreError"
+import * as ProjectionError from "@varve/core/ProjectionError"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Sse from "effect/encoding/Sse"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Option from "effect/Option"
-import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import * as answers from "./answers.ts"
 import * as codecs from "./codecs.ts"
 import type { Connection } from "./connection.ts"
-import { errorOf, Follower, type Heard, type Heeded } from "./liveFollower.ts"
-import type { LiveLine, Wanted } from "./liveLine.ts"
+import { errorOf, Follower, type Heeded } from "./liveFollower.ts"
 import { parametersOf } from "./parameters.ts"
 import * as paths from "./paths.ts"
 
@@ -44,10 +44,12 @@ export const changes =
       const place = codecs.placeOfAfter(options.after)
       const key = typeof of === "string" ? of : undefined
       const follower = new Follower(projection, key, place)
-      const { line } = connection
-      const once = line === undefined
+      const once = connection.socket === undefined
         ? Stream.unwrap(open(projection, connection, url, follower))
-        : overLine(line, { projection: path, ...(key === undefined ? { query: queryOf(search) } : { key }) }, follower)
+        : connection.socket["~heard"](path, key === undefined ? { search } : { key }, follower).pipe(
+          Stream.map((told) => follower.hear(told)),
+          heed
+        )
       const again = Stream.fromEffectDrain(Effect.suspend(() => pause(follower)))
       return Stream.forever(Stream.concat(once, again))
     }))
@@ -108,38 +110,6 @@ const open = Effect.fnUntraced(function*(
     heed
   )
 })
-
-/** Most messages of one reader that wait for it. With one more it comes back, and is told what is newest then. */
-const waitingMessages = 20_000
-
-/** What one line tells a reader, until it is lost. */
-const overLine = (line: LiveLine, wanted: Omit<Wanted, "after">, follower: Follower) =>
-  Stream.callback<Heard>((queue) =>
-    Effect.acquireRelease(
-      Effect.sync(() => {
-        const { after } = follower
-        return line.follow({ ...wanted, ...(after !== undefined && { after }) }, (told) => {
-          if (told !== undefined && Queue.offerUnsafe(queue, told)) return true
-          Queue.endUnsafe(queue)
-          return false
-        })
-      }),
-      (leave) => Effect.sync(leave)
-    ), { bufferSize: waitingMessages, strategy: "dropping" }).pipe(
-      Stream.map((told) => follower.hear(told)),
-      heed
-    )
-
-/** The parameters of a query, as a message has them. */
-const queryOf = (search: URLSearchParams): NonNullable<Wanted["query"]> => {
-  const where: { [field: string]: string } = {}
-  const query: { [name: string]: string } = {}
-  for (const [name, text] of search) {
-    if (name.startsWith("where.")) where[name.slice(6)] = text
-    else query[name] = text
-  }
-  return { ...query, where }
-}
 
 /** The changes that come of what was told. */
 const heed = <E, R>(self: Stream.Stream<Heeded, E, R>): Stream.Stream<Projection.Change<unknown>, E | Failed, R> =>

@@ -1,4 +1,6 @@
-import { EventStoreError, type Projection, ProjectionError } from "@varve/core"
+import type { Projection } from "@varve/core"
+import * as EventStoreError from "@varve/core/EventStoreError"
+import * as ProjectionError from "@varve/core/ProjectionError"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as codecs from "./codecs.ts"

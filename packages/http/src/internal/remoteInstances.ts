@@ -1,4 +1,6 @@
-import { type Aggregate, CommitId, EventStoreError, type Instances } from "@varve/core"
+import type { Aggregate, Instances } from "@varve/core"
+import * as CommitId from "@varve/core/CommitId"
+import * as EventStoreError from "@varve/core/EventStoreError"
 import { ExecutionError } from "@varve/core/ExecutionError"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"

@@ -1,4 +1,6 @@
-import { EventStoreError, type Projection, ProjectionError, type Rows } from "@varve/core"
+import type { Projection, Rows } from "@varve/core"
+import * as EventStoreError from "@varve/core/EventStoreError"
+import * as ProjectionError from "@varve/core/ProjectionError"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"

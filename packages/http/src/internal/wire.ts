@@ -1,5 +1,6 @@
-import { type Aggregate, type Command, type Projection, StreamName } from "@varve/core"
+import type { Aggregate, Command, Projection } from "@varve/core"
 import { Receipt } from "@varve/core/Commit"
+import * as StreamName from "@varve/core/StreamName"
 import * as Schema from "effect/Schema"
 
 /** A union of what is there; of nothing where there is none. */

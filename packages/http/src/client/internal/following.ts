@@ -1,4 +1,7 @@
-import { type Commit, EventStoreError, Metadata, ProjectionError } from "@varve/core"
+import type { Commit } from "@varve/core"
+import * as EventStoreError from "@varve/core/EventStoreError"
+import * as Metadata from "@varve/core/Metadata"
+import * as ProjectionError from "@varve/core/ProjectionError"
 import * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

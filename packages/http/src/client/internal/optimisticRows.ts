@@ -1,4 +1,7 @@
-import { EventStoreError, Metadata, type Projection, ProjectionError, type Rows } from "@varve/core"
+import type { Projection, Rows } from "@varve/core"
+import * as EventStoreError from "@varve/core/EventStoreError"
+import * as Metadata from "@varve/core/Metadata"
+import * as ProjectionError from "@varve/core/ProjectionError"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"

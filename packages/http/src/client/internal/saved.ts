@@ -1,4 +1,5 @@
-import { type Aggregate, CommitId, type Metadata } from "@varve/core"
+import type { Aggregate, Metadata } from "@varve/core"
+import * as CommitId from "@varve/core/CommitId"
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
