@@ -14,7 +14,7 @@ import * as History from "./copying/History.ts"
 import * as Run from "./copying/Run.ts"
 
 const seed = Date.now() % 1_000_000
-console.log(`importKilled.test.ts: seed ${seed}`)
+console.log(`importKilled: seed ${seed}`)
 
 const bin = new URL("../../packages/cli/src/bin.ts", import.meta.url).pathname
 const configOf = (name: string) => new URL(`./copying/${name}.config.ts`, import.meta.url).pathname
