@@ -194,12 +194,12 @@ export const toHttpApi = <Name extends string>(
   security: Context.Key<unknown, unknown> | undefined,
   prefix: `/${string}` | undefined
 ): HttpApi.HttpApi<Name, HttpApiGroup.Top> => {
+  // Names that come of a list are not known by type: what effect tells of each group and endpoint stops here.
   const groups = new Map<string, HttpApiGroup.Top>()
   for (const { endpoint, part } of endpoints) {
     const group = groups.get(part) ?? (HttpApiGroup.make(part) as unknown as HttpApiGroup.Top)
     groups.set(part, group.add(endpoint) as unknown as HttpApiGroup.Top)
   }
-  // Names that come of a list are not known by type.
   let api = HttpApi.make(name).annotate(OpenApi.Title, name) as unknown as HttpApi.HttpApi<Name, HttpApiGroup.Top>
   for (const group of groups.values()) api = api.add(group) as unknown as HttpApi.HttpApi<Name, HttpApiGroup.Top>
   if (security !== undefined) api = api.middleware(security as never) as unknown as typeof api

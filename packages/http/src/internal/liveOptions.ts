@@ -2,13 +2,21 @@ import * as Duration from "effect/Duration"
 
 /** Documented at `Live.Options`. */
 export interface LiveOptions {
+  /** After this long without anything new, a reader is told that there is nothing: 15 seconds. */
   readonly heartbeat?: Duration.Input | undefined
+  /** A reader that takes nothing of what waits for it is cut after this long: 30 seconds. */
   readonly stall?: Duration.Input | undefined
+  /** How long what nobody follows any more is kept: 10 seconds. */
   readonly grace?: Duration.Input | undefined
+  /** How long a reader may wait for its first rows: 5 seconds. */
   readonly wait?: Duration.Input | undefined
+  /** Most rows that wait for one reader. With one more, it is told to start anew: 1,000. */
   readonly pendingRows?: number | undefined
+  /** Most rows of a list that is followed: 10,000. A longer one is `Refused`. */
   readonly rowsPerList?: number | undefined
+  /** Most lists that are followed at a time, of one projection and tenant: 1,000. One more is `Unavailable`. */
   readonly listsPerProjection?: number | undefined
+  /** Most readers at a time: 20,000. One more is `Unavailable`. */
   readonly subscribers?: number | undefined
 }
 
