@@ -53,6 +53,13 @@ const until = <A>(live: Optimistic.Live<A>, is: (value: A) => boolean): Effect.E
 const balanceOf = ({ row }: Optimistic.Row<{ readonly balance: number }>) =>
   Option.getOrUndefined(Option.map(row, ({ balance }) => balance))
 
+/** Ada has 10 and Bob has 20. */
+const twoAccounts = Effect.forEach([[ada, 10], [bob, 20]] as const, ([id, cents]) =>
+  Effect.andThen(
+    Account.execute(id, Open.make({ owner: id })),
+    Account.execute(id, Deposit.make({ cents }))
+  ), { discard: true })
+
 describe("an optimistic client", () => {
   it.effect("shows what a command will have done, and then what it has done", () =>
     Effect.gen(function*() {
@@ -203,10 +210,7 @@ describe("an optimistic client", () => {
   it.effect("shows rows where they will stand in a list, new ones too", () =>
     Effect.gen(function*() {
       const { hold, open, there } = yield* world
-      for (const [id, cents] of [[ada, 10], [bob, 20]] as const) {
-        yield* there(Account.execute(id, Open.make({ owner: id })))
-        yield* there(Account.execute(id, Deposit.make({ cents })))
-      }
+      yield* there(twoAccounts)
       const client = yield* open()
       const list = client.optimistic.list(World.Balances, { index: "richest", from: 10 })
       const keys = (list: Optimistic.List<unknown>) => list.rows.map(({ key }) => key)
@@ -234,10 +238,7 @@ describe("an optimistic client", () => {
   it.effect("answers reads of rows that nobody watches with pending events on top", () =>
     Effect.gen(function*() {
       const { hold, open, there } = yield* world
-      for (const [id, cents] of [[ada, 10], [bob, 20]] as const) {
-        yield* there(Account.execute(id, Open.make({ owner: id })))
-        yield* there(Account.execute(id, Deposit.make({ cents })))
-      }
+      yield* there(twoAccounts)
       const client = yield* open()
       yield* client.run(Account.load(ada))
       const letGo = hold("execute")
