@@ -227,23 +227,6 @@ describe.skipIf(TestServer.skipped !== undefined)("on a server", () => {
       }).pipe(Effect.provide(TestServer.layer()))
     ))
 
-  it.live("half of many callers are answered when the next batch is on its way", () =>
-    Effect.scoped(
-      Effect.gen(function*() {
-        const store = yield* EventStore.EventStore
-        const callers = Array.from({ length: 32 }, (_, i) => StreamName.make("Account", `caller-${i}`))
-        const receipts = yield* Effect.forEach(callers, (stream) =>
-          Effect.forEach([0, 1], (version) => store.append(commitOf(stream, version))), { concurrency: "unbounded" })
-        const positions = receipts.flat().map(({ first }) =>
-          first
-        ).toSorted((a, b) => a - b)
-        expect(positions).toEqual(Array.from({ length: 64 }, (_, i) => i + 1))
-        const sql = yield* PgClient.PgClient
-        // All at first, then one half behind the other: a transaction each.
-        expect(yield* sql.unsafe("SELECT count(DISTINCT xmin::text)::integer FROM varve.events").values).toEqual([[3]])
-      }).pipe(Effect.provide(TestServer.layer()))
-    ))
-
   it.live("two stores whose commits check each other's stream: one wins", () =>
     Effect.scoped(Effect.gen(function*() {
       const url = yield* TestServer.database

@@ -13,11 +13,17 @@ import type { Sender, Sent } from "./sender.ts"
 import type { Settings } from "./settings.ts"
 import { isAboutData, isKnownCommit, isRolledBack, reasonOf } from "./sqlError.ts"
 
+/** Most batches under way at a time: the second is at the database when the first is on disk. */
+const batchesUnderWay = 2
+
 /**
- * From so many callers on, some are answered when the next batch is on its way, so that program and database work at the
- * same time. With fewer, a batch more costs more than that gains.
+ * From so many commits on, they go in two batches, so that program and database work at the same time. With fewer, a
+ * batch more costs more than that gains.
  */
 const apartFrom = 32
+
+/** A second batch that is smaller than this share of the first is not worth a call: it waits for more. */
+const worthwhile = 0.75
 
 /** Most bytes of JSON text sent in one call. A commit larger than that travels alone. */
 const bytesPerBatch = 8_388_608
@@ -44,15 +50,11 @@ const fail = (reason: EventStoreError.EventStoreError["reason"]): Result =>
 const unavailable = (what: string, expected: string, actual: string): Result =>
   fail(new EventStoreError.Unavailable({ what, expected, actual }))
 
-const tell = (entry: Entry, result: Result): void => {
-  entry.resume(result)
-  entry.onDone?.()
-}
-
 const finish = (entry: Entry, result: Result): void => {
   if (entry.done) return
   entry.done = true
-  tell(entry, result)
+  entry.resume(result)
+  entry.onDone?.()
 }
 
 /**
@@ -65,16 +67,50 @@ const finishUnknown = (entries: ReadonlyArray<Entry>, otherwise: Result): void =
   }
 }
 
+/** The commits that are under way, by what no others may share with them. */
+class UnderWay {
+  batches = 0
+  commits = 0
+  private readonly ids = new Set<CommitId.CommitId>()
+  private readonly streams = new Set<string>()
+
+  hasId({ id }: Commit.Encoded): boolean {
+    return this.ids.has(id)
+  }
+
+  hasStreamOf({ streams }: Commit.Encoded): boolean {
+    return this.streams.size > 0 && streams.some(({ key }) => this.streams.has(key))
+  }
+
+  add(batch: ReadonlyArray<Entry>): void {
+    this.batches++
+    this.commits += batch.length
+    for (const { commit } of batch) {
+      this.ids.add(commit.id)
+      for (const { key } of commit.streams) this.streams.add(key)
+    }
+  }
+
+  /** What is under way shares nothing, so all of it is the batch's own. */
+  remove(batch: ReadonlyArray<Entry>): void {
+    this.batches--
+    this.commits -= batch.length
+    for (const { commit } of batch) {
+      this.ids.delete(commit.id)
+      for (const { key } of commit.streams) this.streams.delete(key)
+    }
+  }
+}
+
 /**
- * The one way of a process's commits to the database: what arrived while a batch was under way is the next batch.
+ * The one way of a process's commits to the database: what arrived while batches were under way is the next batch.
  *
  * **Details**
  *
- * A batch is a prefix of the queue, one is under way at a time, and the database judges the commits of a batch in
- * their order: so commits are judged in queue order. A batch ends before a second commit of an id that is in it, which
- * then finds the first one stored.
- *
- * Some are told their answer when the next batch is on its way, which takes a moment: the database works while they go on.
+ * A batch is a prefix of the queue, and the database judges the commits of a batch in their order. Two that are under way
+ * have no id and no stream in common, be it written or checked, so it is all the same which of them the database takes
+ * first: every commit is judged behind those before it that it has to do with. A batch ends before a second commit of an
+ * id that is in it, which then finds the first one stored.
  *
  * Every entry is answered: the sending is bounded in time, whatever it ends with is handed to the entries it has not
  * answered, and closing the scope answers those that wait.
@@ -95,33 +131,42 @@ export const make = (
     const runFork = Effect.runForkWith(yield* Effect.context<never>())
     const patience = Duration.toMillis(settings.timeout)
     const pending: Array<Entry> = []
+    const underWay = new UnderWay()
+    /** Of the loops that send batches: those that run, and whether one is about to. */
+    const lanes = new Set<Fiber.Fiber<void>>()
+    let running = 0
+    let starting = false
     let waiting = 0
     let closed = false
-    let running = false
-    let draining: Fiber.Fiber<void> | undefined
-    /** Answers that are told when the next batch is on its way. */
-    let answers: Array<readonly [Entry, Result]> = []
+    /** What waits has to do with what is under way. */
+    let blocked = false
 
-    const tellAll = (): void => {
-      const told = answers
-      answers = []
-      for (const [entry, result] of told) tell(entry, result)
-    }
+    /** Whether what waits is worth a batch beside one that is under way. */
+    const isWorthwhile = (commits: number): boolean =>
+      commits >= worthwhile * underWay.commits && commits + underWay.commits >= apartFrom
 
-    /** How many of a batch are answered at once: the others when the next batch is on its way. */
-    const countAtOnce = (batch: ReadonlyArray<Entry>): number => {
-      // A database in this process does nothing meanwhile, and what rides may keep the next batch waiting.
-      if (settings.yieldFirst || !attached.isEmpty) return batch.length
-      if (batch.length + pending.length < apartFrom) return batch.length
-      return pending.length > 0 ? 0 : batch.length >> 1
+    /** A database in this process does one thing at a time, and rows that ride are those that the batch before has left. */
+    const isAlone = (): boolean => settings.yieldFirst || !attached.isEmpty
+
+    /** How many of what waits can go beside what is under way. */
+    const free = (): number => {
+      if (underWay.batches === 0) return pending.length
+      if (isAlone() || !isWorthwhile(pending.length)) return 0
+      const end = pending.findIndex(({ commit }) => underWay.hasId(commit) || underWay.hasStreamOf(commit))
+      if (end < 0) return pending.length
+      blocked = true
+      return isWorthwhile(end) ? end : 0
     }
 
     const cut = (): ReadonlyArray<Entry> => {
       const now = performance.now()
       const batch: Array<Entry> = []
       const ids = new Set<CommitId.CommitId>()
+      const all = pending.length + underWay.commits
+      const most = isAlone() || all < apartFrom ? Limits.commitsPerBatch : Math.min(all >> 1, Limits.commitsPerBatch)
+      const end = free()
       let [taken, events, bytes] = [0, 0, 0]
-      for (; taken < pending.length && batch.length < Limits.commitsPerBatch; taken++) {
+      for (; taken < end && batch.length < most; taken++) {
         const entry = pending[taken]!
         if (entry.done) continue
         const { commit } = entry
@@ -153,15 +198,9 @@ export const make = (
         let wrote = false
         // Before the callers go on: what they read next waits for what is missed.
         told.missed()
-        // What is sent once more is in doubt, and its next part may take long.
-        const atOnce = check ? batch.length : countAtOnce(batch)
         sent.answers.forEach((answer, i) => {
           if (answer._tag === "Success" && !answer.value.replayed) wrote = true
-          const entry = batch[i]!
-          if (i < atOnce) return finish(entry, answer)
-          if (entry.done) return
-          entry.done = true
-          answers.push([entry, answer])
+          finish(batch[i]!, answer)
         })
         const events = wrote ? written : Effect.void
         return told.moved ? Effect.andThen(events, moved) : events
@@ -222,22 +261,40 @@ export const make = (
           })
       )
 
-    const drain = Effect.gen(function*() {
+    /** Sends batches until nothing waits, or what waits is for the other lane to send. */
+    const lane = Effect.gen(function*() {
       while (true) {
-        // Behind the sending, which comes first as long as a connection is free.
-        queueMicrotask(tellAll)
         // A database in this process answers before its callers have come again: they come first.
         if (settings.yieldFirst) yield* Effect.yieldNow
         // While no connection is held, and what waits may still be withdrawn.
-        if (pending.length > 0 && !attached.isEmpty) yield* attached.catchUp
+        if (pending.length > 0 && underWay.batches === 0 && !attached.isEmpty) yield* attached.catchUp
         const batch = cut()
-        if (batch.length > 0) yield* traced(batch)
-        else if (pending.length === 0) {
-          running = false
+        if (batch.length === 0) {
+          running--
           return
         }
+        underWay.add(batch)
+        start()
+        yield* traced(batch)
+        underWay.remove(batch)
+        blocked = false
       }
     })
+
+    /** Starts a lane for what waits, if there is one to start and it has enough to send. */
+    const start = (): void => {
+      if (starting || pending.length === 0) return
+      if (running > 0 && (running === batchesUnderWay || blocked || isAlone() || !isWorthwhile(pending.length))) return
+      starting = true
+      // After the fibers that are about to run: what they append goes along.
+      queueMicrotask(() => {
+        starting = false
+        running++
+        const fiber = runFork(lane)
+        lanes.add(fiber)
+        fiber.addObserver(() => void lanes.delete(fiber))
+      })
+    }
 
     yield* Effect.addFinalizer(() =>
       Effect.suspend(() => {
@@ -246,7 +303,7 @@ export const make = (
         waiting = 0
         for (const entry of rest) finish(entry, unavailable("event store", "to be open", "it was closed"))
         // What is under way is answered by the database, within its bound.
-        return draining === undefined ? Effect.void : Fiber.await(draining)
+        return Fiber.awaitAll(lanes)
       })
     )
 
@@ -274,13 +331,7 @@ export const make = (
         const entry: Entry = { commit, resume, since, done: false, sent: false, queued: true, onDone: undefined }
         pending.push(entry)
         waiting++
-        if (!running) {
-          running = true
-          // After the fibers that are about to run: what they append goes along.
-          queueMicrotask(() => {
-            draining = runFork(drain)
-          })
-        }
+        start()
         return withdraw(entry)
       })
   })

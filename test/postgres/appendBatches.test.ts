@@ -1,0 +1,120 @@
+import { PgClient } from "@effect/sql-pg"
+import { describe, expect, it } from "@effect/vitest"
+import { type Commit, CommitId, EventStore, StreamName } from "@varve/core"
+import { Postgres } from "@varve/postgres"
+import { Effect, Exit, Fiber, Layer, Redacted, Scope } from "effect"
+import * as Locks from "../support/Locks.ts"
+import * as TestServer from "../support/TestServer.ts"
+
+const event = { type: "Changed", revision: 1, payload: {} } as const
+
+const stream = (name: string) => StreamName.make("Account", name)
+
+const commitTo = (name: string, expected: Commit.Expected, rest?: Partial<Commit.Commit>): Commit.Commit => ({
+  writes: [{ stream: stream(name), expected, events: [event] }],
+  ...rest
+})
+
+/** Commits that have to do with nobody. */
+const apart = (name: string, count: number) => Array.from({ length: count }, (_, i) => commitTo(`${name}-${i}`, 0))
+
+/** Many commits at a time, while somebody else has the lock of the writers, and how they end. */
+const behindLock = (
+  commits: ReadonlyArray<Commit.Commit>,
+  options: { readonly waiters: number; readonly maxConnections?: number }
+) =>
+  Effect.gen(function*() {
+    const url = yield* TestServer.database
+    const scope = yield* Scope.fork(yield* Effect.scope)
+    const { maxConnections = 10, waiters } = options
+    const store = Effect.runSync(
+      Effect.provideContext(
+        EventStore.EventStore,
+        yield* Layer.buildWithScope(Postgres.layerPool({ url: Redacted.make(url), maxConnections }), scope)
+      )
+    )
+    const lock = yield* Locks.hold(url)
+    const appends = yield* Effect.forEach(commits, (commit) =>
+      Effect.forkScoped(
+        Effect.match(store.append(commit), {
+          onSuccess: ({ replayed }) => replayed ? "replayed" : "written",
+          onFailure: ({ reason }) => reason._tag
+        }),
+        { startImmediately: true }
+      ))
+    yield* lock.waiters(waiters)
+    const results = Fiber.joinAll(appends)
+    const transactions = Effect.scoped(
+      Effect.flatMap(PgClient.PgClient, (sql) =>
+        sql.unsafe("SELECT count(DISTINCT xmin::text)::integer FROM varve.events").values)
+    ).pipe(Effect.provide(PgClient.layer({ url: Redacted.make(url), maxConnections: 1 })))
+    return { lock, scope, results, transactions }
+  })
+
+/** What makes a batch go to the database twice, so that a batch beside it is judged in between. */
+const late = commitTo("late", 5)
+
+describe("batches", () => {
+  it.live("many commits go in two, the second of which waits at the database", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { lock, results, transactions } = yield* behindLock(apart("a", 64), { waiters: 2 })
+      yield* lock.release
+      expect(new Set(yield* results)).toEqual(new Set(["written"]))
+      expect(yield* transactions).toEqual([[2]])
+    })))
+
+  it.live("few go in one", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { lock, results, transactions } = yield* behindLock(apart("a", 31), { waiters: 1 })
+      yield* lock.release
+      expect(new Set(yield* results)).toEqual(new Set(["written"]))
+      expect(yield* transactions).toEqual([[1]])
+    })))
+
+  it.live("two go over a pool of one connection", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { lock, results } = yield* behindLock(apart("a", 64), { waiters: 1, maxConnections: 1 })
+      yield* lock.release
+      expect(new Set(yield* results)).toEqual(new Set(["written"]))
+    })))
+
+  const first = commitTo("shared", 0)
+  const id = CommitId.generateUnsafe()
+  it.live.each(
+    [
+      ["writes a stream", [first, commitTo("shared", 1)], ["written", "written"]],
+      [
+        "checks a stream",
+        [first, commitTo("other", 0, { checks: [{ _tag: "Stream", stream: stream("shared"), expected: 1 }] })],
+        ["written", "written"]
+      ],
+      [
+        "writes a stream that is checked",
+        [commitTo("other", 0, { checks: [{ _tag: "Stream", stream: stream("shared"), expected: 0 }] }), first],
+        ["written", "written"]
+      ],
+      ["has the id of a commit", [commitTo("one", 0, { id }), commitTo("two", 0, { id })], ["written", "Refused"]]
+    ] as const
+  )(
+    "what %s that is under way waits for it",
+    ([, [before, after], [one, two]]) =>
+      Effect.scoped(Effect.gen(function*() {
+        // The first batch is judged behind a second one, if there is one, which goes the long way at once.
+        const commits = [before, late, ...apart("a", 18), commitTo("any", "any"), ...apart("b", 18), after]
+        const { lock, results } = yield* behindLock(commits, { waiters: 2 })
+        yield* lock.release
+        const all = yield* results
+        expect([all[0], all[1], all.at(-1)]).toEqual([one, "Conflict", two])
+        expect(new Set(all.slice(2, -1))).toEqual(new Set(["written"]))
+      }))
+  )
+
+  it.live("a store that is closed answers both", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { lock, results, scope } = yield* behindLock(apart("a", 64), { waiters: 2 })
+      const closing = yield* Effect.forkScoped(Scope.close(scope, Exit.void), { startImmediately: true })
+      yield* lock.release
+      yield* Fiber.join(closing)
+      expect(new Set(yield* results)).toEqual(new Set(["written"]))
+    })))
+})
