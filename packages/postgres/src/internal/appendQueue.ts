@@ -44,6 +44,8 @@ interface Entry {
   onDone: (() => void) | undefined
 }
 
+type Entries = ReadonlyArray<Entry>
+
 const fail = (reason: EventStoreError.EventStoreError["reason"]): Result =>
   Exit.fail(new EventStoreError.EventStoreError({ operation: "append", reason }))
 
@@ -61,45 +63,28 @@ const finish = (entry: Entry, result: Result): void => {
  * A result for entries about which nothing else is known: those that were sent may be stored. Nothing was written of
  * the others.
  */
-const finishUnknown = (entries: ReadonlyArray<Entry>, otherwise: Result): void => {
+const finishUnknown = (entries: Entries, otherwise: Result): void => {
   for (const entry of entries) {
     finish(entry, entry.sent ? fail(new EventStoreError.OutcomeUnknown({ commitId: entry.commit.id })) : otherwise)
   }
 }
 
-/** The commits that are under way, by what no others may share with them. */
-class UnderWay {
-  batches = 0
-  commits = 0
-  private readonly ids = new Set<CommitId.CommitId>()
-  private readonly streams = new Set<string>()
-
-  hasId({ id }: Commit.Encoded): boolean {
-    return this.ids.has(id)
-  }
-
-  hasStreamOf({ streams }: Commit.Encoded): boolean {
-    return this.streams.size > 0 && streams.some(({ key }) => this.streams.has(key))
-  }
-
-  add(batch: ReadonlyArray<Entry>): void {
-    this.batches++
-    this.commits += batch.length
+/** How many of what waits have nothing in common with what is under way, be it an id or a stream. At most `most`. */
+const countApart = (waiting: Entries, underWay: Iterable<Entries>, most: number): number => {
+  const ids = new Set<CommitId.CommitId>()
+  const streams = new Set<string>()
+  for (const batch of underWay) {
     for (const { commit } of batch) {
-      this.ids.add(commit.id)
-      for (const { key } of commit.streams) this.streams.add(key)
+      ids.add(commit.id)
+      for (const { key } of commit.streams) streams.add(key)
     }
   }
-
-  /** What is under way shares nothing, so all of it is the batch's own. */
-  remove(batch: ReadonlyArray<Entry>): void {
-    this.batches--
-    this.commits -= batch.length
-    for (const { commit } of batch) {
-      this.ids.delete(commit.id)
-      for (const { key } of commit.streams) this.streams.delete(key)
-    }
+  const end = Math.min(waiting.length, most)
+  for (let i = 0; i < end; i++) {
+    const { commit } = waiting[i]!
+    if (ids.has(commit.id) || commit.streams.some(({ key }) => streams.has(key))) return i
   }
+  return end
 }
 
 /**
@@ -131,7 +116,8 @@ export const make = (
     const runFork = Effect.runForkWith(yield* Effect.context<never>())
     const patience = Duration.toMillis(settings.timeout)
     const pending: Array<Entry> = []
-    const underWay = new UnderWay()
+    const underWay = new Set<Entries>()
+    let commitsUnderWay = 0
     /** Of the loops that send batches: those that run, and whether one is about to. */
     const lanes = new Set<Fiber.Fiber<void>>()
     let running = 0
@@ -143,30 +129,29 @@ export const make = (
 
     /** Whether what waits is worth a batch beside one that is under way. */
     const isWorthwhile = (commits: number): boolean =>
-      commits >= worthwhile * underWay.commits && commits + underWay.commits >= apartFrom
+      commits >= worthwhile * commitsUnderWay && commits + commitsUnderWay >= apartFrom
 
     /** A database in this process does one thing at a time, and rows that ride are those that the batch before has left. */
     const isAlone = (): boolean => settings.yieldFirst || !attached.isEmpty
 
-    /** How many of what waits can go beside what is under way. */
-    const free = (): number => {
-      if (underWay.batches === 0) return pending.length
+    /** How many of what waits, and at most `most`, can go now. */
+    const free = (most: number): number => {
+      if (underWay.size === 0) return most
       if (isAlone() || !isWorthwhile(pending.length)) return 0
-      const end = pending.findIndex(({ commit }) => underWay.hasId(commit) || underWay.hasStreamOf(commit))
-      if (end < 0) return pending.length
-      blocked = true
-      return isWorthwhile(end) ? end : 0
+      const apart = countApart(pending, underWay, most)
+      blocked = apart < Math.min(pending.length, most)
+      return isWorthwhile(apart) ? apart : 0
     }
 
-    const cut = (): ReadonlyArray<Entry> => {
+    const cut = (): Entries => {
       const now = performance.now()
       const batch: Array<Entry> = []
       const ids = new Set<CommitId.CommitId>()
-      const all = pending.length + underWay.commits
-      const most = isAlone() || all < apartFrom ? Limits.commitsPerBatch : Math.min(all >> 1, Limits.commitsPerBatch)
-      const end = free()
+      const all = pending.length + commitsUnderWay
+      const half = isAlone() || all < apartFrom ? all : Math.ceil(all / 2)
+      const end = Math.min(pending.length, free(Math.min(half, Limits.commitsPerBatch)))
       let [taken, events, bytes] = [0, 0, 0]
-      for (; taken < end && batch.length < most; taken++) {
+      for (; taken < end; taken++) {
         const entry = pending[taken]!
         if (entry.done) continue
         const { commit } = entry
@@ -191,8 +176,8 @@ export const make = (
     }
 
     /** Sends entries, answers each, and fails only where it is not known what became of them. */
-    const write = (entries: ReadonlyArray<Entry>, check: boolean): Effect.Effect<void, SqlError> => {
-      let batch: ReadonlyArray<Entry> = []
+    const write = (entries: Entries, check: boolean): Effect.Effect<void, SqlError> => {
+      let batch: Entries = []
       const answered = (sent: Sent): Effect.Effect<void> => {
         const { told } = sent
         let wrote = false
@@ -229,7 +214,7 @@ export const make = (
       })
     }
 
-    const send = (entries: ReadonlyArray<Entry>): Effect.Effect<void> =>
+    const send = (entries: Entries): Effect.Effect<void> =>
       write(entries, false).pipe(
         Effect.catch((error) => Effect.sync(() => finishUnknown(entries, fail(reasonOf("database", error))))),
         Effect.timeoutOrElse({
@@ -251,7 +236,7 @@ export const make = (
       )
 
     /** A span a batch, and only for a tracer that keeps it: it costs as much as several appends. */
-    const traced = (entries: ReadonlyArray<Entry>): Effect.Effect<void> =>
+    const traced = (entries: Entries): Effect.Effect<void> =>
       Effect.withFiber((fiber) =>
         fiber.getRef(Tracer.Tracer) === Tracer.nativeTracer
           ? send(entries)
@@ -267,16 +252,20 @@ export const make = (
         // A database in this process answers before its callers have come again: they come first.
         if (settings.yieldFirst) yield* Effect.yieldNow
         // While no connection is held, and what waits may still be withdrawn.
-        if (pending.length > 0 && underWay.batches === 0 && !attached.isEmpty) yield* attached.catchUp
+        if (pending.length > 0 && underWay.size === 0 && !attached.isEmpty) yield* attached.catchUp
         const batch = cut()
         if (batch.length === 0) {
+          // Nobody waits for the first of the queue, and others are behind them.
+          if (pending.length > 0 && underWay.size === 0) continue
           running--
           return
         }
         underWay.add(batch)
+        commitsUnderWay += batch.length
         start()
         yield* traced(batch)
-        underWay.remove(batch)
+        underWay.delete(batch)
+        commitsUnderWay -= batch.length
         blocked = false
       }
     })
