@@ -99,6 +99,7 @@ describe("live rows", () => {
       assert.deepStrictEqual(yield* Live.Live.use(({ status }) => status), {
         feeds: 1,
         lists: 2,
+        connections: 0,
         subscribers: 61,
         // The rows that the ten begin with.
         pending: 10
@@ -222,9 +223,9 @@ describe("live rows", () => {
       yield* Scope.provide(scope)(follow({}))
       yield* Scope.close(scope, Exit.void)
       yield* TestClock.adjust("9 seconds")
-      assert.deepStrictEqual(yield* status, { feeds: 1, lists: 1, subscribers: 0, pending: 0 })
+      assert.deepStrictEqual(yield* status, { feeds: 1, lists: 1, connections: 0, subscribers: 0, pending: 0 })
       yield* TestClock.adjust("30 seconds")
-      assert.deepStrictEqual(yield* status, { feeds: 0, lists: 0, subscribers: 0, pending: 0 })
+      assert.deepStrictEqual(yield* status, { feeds: 0, lists: 0, connections: 0, subscribers: 0, pending: 0 })
     }).pipe(Effect.scoped, Effect.provide(services({}, "live"))))
 
   it.live("ends with a place to resume from when it closes, and takes no more", () =>

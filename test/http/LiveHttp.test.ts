@@ -1,6 +1,7 @@
 /** Live rows over sockets: events and WebSocket, cut, killed, slow, wrong. */
 import { assert, describe, it } from "@effect/vitest"
 import { type Projection } from "@varve/core"
+import { Limits } from "@varve/http"
 import { Effect, Layer, Logger, Option, Queue, Stream } from "effect"
 import { connect } from "node:net"
 import { Orders, write } from "../core/Orders.ts"
@@ -231,6 +232,8 @@ describe("live rows over a WebSocket", () => {
       assert.strictEqual(yield* wire.closed, 1008)
       const large = yield* Wire.open(server.url)
       large.send("x".repeat(20_000))
+      const { data } = yield* large.until("", "failure")
+      assert.deepInclude(data, { type: "urn:varve:TooLarge", status: 413, limitCharacters: Limits.messageCharacters })
       assert.strictEqual(yield* large.closed, 1009)
       const binary = yield* Wire.open(server.url)
       binary.socket.send(new Uint8Array(1))

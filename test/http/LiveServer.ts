@@ -16,24 +16,38 @@ export class Letters
 {}
 
 const { aggregates, projections } = Shop
-const Post = Domain.make("Post", { aggregates, projections: [...projections, Letters] })
-const paths = { Order: "order-streams" }
+export const Post = Domain.make("Post", { aggregates, projections: [...projections, Letters] })
+export const paths = { Order: "order-streams" }
 const api = Api.make(Post, { paths })
+
+/** How it serves. */
+export interface Serving {
+  readonly routes?: Layer.Layer<never, never, HttpRouter.HttpRouter | Live.Live>
+  /** Largest message of a WebSocket that it reads, in bytes. */
+  readonly maxPayload?: number
+}
 
 /** The store, and the rows in it. */
 export const world = Layer.provideMerge(Layer.merge(modes.async, Letters.layerAsync), below)
 
-const serving = (server: Server, port: number, options: Live.Options | undefined) =>
+const serving = (server: Server, port: number, options: Live.Options | undefined, how: Serving) =>
   Live.closeFirst(
-    HttpRouter.serve(LiveApi.layer(api), { disableLogger: true, disableListenLog: true }).pipe(
-      Layer.provide(NodeHttpServer.layer(() => server, { port, host: "127.0.0.1" }))
+    HttpRouter.serve(how.routes ?? LiveApi.layer(api), { disableLogger: true, disableListenLog: true }).pipe(
+      Layer.provide(
+        NodeHttpServer.layer(() => server, {
+          port,
+          host: "127.0.0.1",
+          ...(how.maxPayload !== undefined && { websocket: { maxPayload: how.maxPayload } })
+        })
+      )
     )
   ).pipe(Layer.provideMerge(Live.layer(Post, options)))
 
 /** A server that is there until the scope closes. */
-export const make = Effect.fnUntraced(function*(options?: Live.Options) {
+export const make = Effect.fnUntraced(function*(options?: Live.Options, how: Serving = {}) {
   const outer = yield* Effect.scope
   const sockets = new Set<Socket>()
+  let connections = 0
   let port = 0
   let scope: Scope.Closeable
   let live: Live.Live["Service"]
@@ -41,11 +55,12 @@ export const make = Effect.fnUntraced(function*(options?: Live.Options) {
   const start = Effect.gen(function*() {
     const server = createServer()
     server.on("connection", (socket) => {
+      connections++
       sockets.add(socket)
       socket.on("close", () => sockets.delete(socket))
     })
     scope = yield* Scope.fork(outer)
-    const context = yield* Layer.buildWithMemoMap(serving(server, port, options), yield* Layer.makeMemoMap, scope)
+    const context = yield* Layer.buildWithMemoMap(serving(server, port, options, how), yield* Layer.makeMemoMap, scope)
     live = yield* Effect.provide(Live.Live, context)
     port = (server.address() as AddressInfo).port
   })
@@ -59,6 +74,8 @@ export const make = Effect.fnUntraced(function*(options?: Live.Options) {
     url,
     start,
     cut,
+    /** Connections that there ever were. */
+    connections: () => connections,
     /** Stops it as a deploy does: whoever listens is told. */
     stop: Effect.suspend(() => Scope.close(scope, Exit.void)),
     status: Effect.suspend(() => live.status),

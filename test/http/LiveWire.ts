@@ -30,11 +30,11 @@ export class Wire {
     })
   }
 
-  static open(url: string, acknowledges = true) {
+  static open(url: string, acknowledges = true, query = "") {
     return Effect.acquireRelease(
       Effect.flatMap(Queue.unbounded<Told>(), (queue) =>
         Effect.callback<Wire>((resume) => {
-          const socket = new WebSocket(`${url.replace("http", "ws")}/live`)
+          const socket = new WebSocket(`${url.replace("http", "ws")}/live${query}`)
           socket.addEventListener("open", () => resume(Effect.succeed(new Wire(socket, queue, acknowledges))))
         })),
       ({ socket }) => Effect.sync(() => socket.close())

@@ -3,7 +3,7 @@
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Policy, Upcaster } from "@varve/core"
-import { Api, Live, LiveApi } from "@varve/http"
+import { Api, Limits, Live, LiveApi } from "@varve/http"
 import { Embedded } from "@varve/postgres"
 import { Effect, Layer, Schema } from "effect"
 import { HttpRouter, HttpServer, HttpServerError } from "effect/http"
@@ -81,7 +81,9 @@ export const start = Effect.fnUntraced(
     const listening = {
       port: options.port,
       host: options.host,
-      gracefulShutdownTimeout: `${stopSeconds} seconds`
+      gracefulShutdownTimeout: `${stopSeconds} seconds`,
+      // What a page says is short. By itself the server would read 100 MiB of it.
+      websocket: { maxPayload: Limits.messageBytes }
     } as const
     // A port that is taken is told at once, not after a database has been made.
     yield* Effect.scoped(NodeHttpServer.make(createServer, listening))

@@ -237,10 +237,10 @@ export const make = <const D extends Domain.Any, Security extends HttpApiMiddlew
  * **Gotchas**
  *
  * A browser sends a cookie whoever's page asks. A body that says to be a form is refused, but an empty one that says nothing
- * is not, and a WebSocket is opened from any page: give a cookie `SameSite=Lax` or `Strict`, or compare the header `Origin`
- * with your own in a middleware.
+ * is not: give a cookie `SameSite=Lax` or `Strict`, or compare the header `Origin` with your own in a middleware, as
+ * `LiveApi.layer` does for a WebSocket.
  *
- * Who follows live rows is known from when the connection was made, and is not asked for credentials again.
+ * Who follows live rows is asked for credentials when a connection is made: again within an hour (`age` of `Live.Options`).
  *
  * **Example** (Bearer tokens)
  *

@@ -83,3 +83,20 @@ export const resends = 4
  * @since 0.1.0
  */
 export const answerMillis = 10_000
+
+/**
+ * Longest message of a client over a WebSocket, in characters. With a longer one the connection is closed.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const messageCharacters = 16_384
+
+/**
+ * The same in bytes, for a server that can say what it takes: as `websocket: { maxPayload: Limits.messageBytes }` of
+ * `NodeHttpServer.layer`. What is longer it closes the connection with, unread.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const messageBytes = 65_536

@@ -13,6 +13,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as RcMap from "effect/RcMap"
 import * as Scope from "effect/Scope"
+import * as liveConnections from "./internal/liveConnections.ts"
 import { refused, unavailable } from "./internal/liveErrors.ts"
 import * as liveFeed from "./internal/liveFeed.ts"
 import {
@@ -43,8 +44,9 @@ export interface Options extends LiveOptions {}
  * - `Resync`: what was told before counts no more. All rows follow, up to a `Level`
  * - `Level`: all rows have been told
  * - `Heartbeat`: nothing is new
- * - `End`: nothing more comes from here. Whoever comes back with the last position is told the rest; `again` says that
- *   there is no such position, because rows of another revision serve
+ * - `End`: nothing more comes from here: the server closes (`closing`), the connection is old (`expired`), nothing was
+ *   taken (`stalled`). Whoever comes back with the last position is told the rest; `again` says that there is no such
+ *   position, because rows of another revision serve
  * - `Failure`: the rows cannot be followed any further
  *
  * A message with a position says that everything up to there has been told: it is the place to resume from.
@@ -70,6 +72,14 @@ export interface Subscription {
 }
 
 /**
+ * A connection over which a client follows rows: it counts for that client, and ends at a certain age.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Connection = liveConnections.Connection
+
+/**
  * How much there is of live rows.
  *
  * @category models
@@ -79,6 +89,7 @@ export interface Status {
   /** Pairs of a projection and a tenant whose changes are read. */
   readonly feeds: number
   readonly lists: number
+  readonly connections: number
   readonly subscribers: number
   /** Rows that wait for subscribers. */
   readonly pending: number
@@ -92,6 +103,13 @@ export interface Status {
  */
 export class Live extends Context.Service<Live, {
   /**
+   * Takes a place for a connection, until the scope closes. It counts for the client, a text of whoever serves it:
+   * `undefined` where nobody knows.
+   */
+  readonly connect: (
+    client: string | undefined
+  ) => Effect.Effect<Connection, ProjectionError.ProjectionError, Scope.Scope>
+  /**
    * Follows a row, or those of a query, of a projection given by its name, until the scope closes. The tenant is that of
    * the caller. `after` is the text of a place that a message has named.
    */
@@ -102,6 +120,8 @@ export class Live extends Context.Service<Live, {
       readonly after?: string | undefined
       /** Which rows the reader may see. One that it may not see is none. */
       readonly allowed?: ((key: string, row: unknown) => boolean) | undefined
+      /** What it comes over: the subscription counts for that client. */
+      readonly over?: Connection | undefined
     }
   ) => Effect.Effect<Subscription, ProjectionError.ProjectionError, Scope.Scope>
   readonly status: Effect.Effect<Status>
@@ -146,7 +166,7 @@ const make = Effect.fnUntraced(function*(domain: Domain.Any, options: Options | 
   }
   const followed = new Set<liveFeed.Feed>()
   let closed = false
-  let subscribers = 0
+  const subscribers = new liveConnections.Places(bounds.subscribers, bounds.subscribersPerClient)
 
   const found: RcMap.RcMap<string, liveFeed.Feed, ProjectionError.ProjectionError | Cause.ExceededCapacityError> =
     yield* RcMap.make({
@@ -239,16 +259,16 @@ const make = Effect.fnUntraced(function*(domain: Domain.Any, options: Options | 
     return subscription
   })
 
-  const counted = Effect.fnUntraced(function*(tag: string) {
+  const counted = Effect.fnUntraced(function*(tag: string, over: Connection | undefined) {
     if (closed) return yield* unavailable(tag, nowhere, "a server that goes on", "one that closes")
-    if (subscribers >= bounds.subscribers) {
-      return yield* unavailable(tag, "readers of live rows", `at most ${bounds.subscribers}`, "one more")
-    }
-    subscribers++
+    const expected = subscribers.take(over?.client)
+    if (expected !== undefined) return yield* unavailable(tag, "readers of live rows", expected, "one more")
+    if (over !== undefined) over.following++
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
-        subscribers--
-        if (closed && subscribers === 0) left.openUnsafe()
+        subscribers.leave(over?.client)
+        if (over !== undefined) over.following--
+        if (closed && subscribers.taken === 0) left.openUnsafe()
       })
     )
   })
@@ -259,24 +279,29 @@ const make = Effect.fnUntraced(function*(domain: Domain.Any, options: Options | 
     closed = true
     end.openUnsafe()
     for (const feed of followed) feed.end({ _tag: "End", reason: "closing" })
-    if (subscribers === 0) left.openUnsafe()
+    if (subscribers.taken === 0) left.openUnsafe()
   }).pipe(Effect.andThen(left.await), Effect.timeoutOption(lastWordsMillis), Effect.asVoid)
   yield* Effect.addFinalizer(() => close)
 
-  const everyMillis = Math.min(bounds.heartbeatMillis, bounds.stallMillis) / looksPerBound
-  const heartbeatLooks = Math.ceil(bounds.heartbeatMillis / everyMillis)
-  const stallLooks = Math.ceil(bounds.stallMillis / everyMillis)
+  const { ageMillis, heartbeatMillis, idleMillis, stallMillis } = bounds
+  const everyMillis = Math.min(heartbeatMillis, stallMillis, idleMillis, ageMillis) / looksPerBound
+  const heartbeatLooks = Math.ceil(heartbeatMillis / everyMillis)
+  const stallLooks = Math.ceil(stallMillis / everyMillis)
+  const connections = liveConnections.make(bounds, Math.ceil(idleMillis / everyMillis))
   yield* Effect.sleep(everyMillis).pipe(
     Effect.andThen(Effect.sync(() => {
       for (const feed of followed) for (const outlet of feed.outlets()) outlet.look(heartbeatLooks, stallLooks)
     })),
+    Effect.andThen(connections.look),
     Effect.forever,
     Effect.forkScoped
   )
 
   return Live.of({
+    connect: (client) =>
+      connections.open(client, (expected) => unavailable(nowhere, "connections of live rows", expected, "one more")),
     subscribe: (tag, of, options = {}) =>
-      Effect.andThen(counted(tag), subscribe(tag, of, options)).pipe(
+      Effect.andThen(counted(tag, options.over), subscribe(tag, of, options)).pipe(
         Effect.timeoutOrElse({
           duration: bounds.waitMillis * 2,
           orElse: () => Effect.fail(unavailable(tag, nowhere, `rows within ${bounds.waitMillis * 2} ms`, "none so far"))
@@ -293,7 +318,8 @@ const make = Effect.fnUntraced(function*(domain: Domain.Any, options: Options | 
         lists += feed.lists()
         for (const { size } of feed.outlets()) pending += size
       }
-      return { feeds: followed.size, lists, subscribers, pending }
+      const { taken } = subscribers
+      return { feeds: followed.size, lists, connections: connections.size(), subscribers: taken, pending }
     }),
     close,
     closed: end.await,

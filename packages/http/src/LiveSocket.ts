@@ -34,14 +34,15 @@ export interface LiveSocket {
  *
  * **Details**
  *
- * `url` is the address of the WebSocket, with what it takes to be let in: `wss://example.com/api/live?token=…`. It is opened
- * for the first reader, and closed after the last.
+ * `url` is the address of the WebSocket, with what it takes to be let in: `wss://example.com/api/live?token=…`; or a function
+ * that gives it, asked whenever a connection is opened, where that changes: a server ends a connection that is an hour old.
+ * It is opened for the first reader, and closed after the last.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = (url: string): LiveSocket => {
-  const line = liveLine.make(url)
+export const make = (url: string | (() => string)): LiveSocket => {
+  const line = liveLine.make(typeof url === "string" ? () => url : url)
   return { "~heard": (projection, of, follower) => heard(line, { projection, ...wantedOf(of) }, follower) }
 }
 

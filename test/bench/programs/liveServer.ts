@@ -29,7 +29,9 @@ const http = Live.closeFirst(
     Layer.provide(NodeHttpServer.layer(createServer, { port: Number(port), host: "127.0.0.1" }))
   )
 )
-const runtime = ManagedRuntime.make(http.pipe(Layer.provideMerge(Live.layer(Bank)), Layer.provideMerge(bank)))
+// All clients have one address.
+const live = Live.layer(Bank, { connectionsPerClient: 10_000 })
+const runtime = ManagedRuntime.make(http.pipe(Layer.provideMerge(live), Layer.provideMerge(bank)))
 
 const idOf = (account: number) => BankAccount.id.make(`account-${account}`)
 const cent = Deposit.make({ cents: 1, currency: "EUR" })

@@ -1,5 +1,18 @@
 import * as EventStoreError from "@varve/core/EventStoreError"
-import type { Answered, Lost } from "./connection.ts"
+
+/** What came back: the status, and the body where it is JSON. */
+export interface Answered {
+  readonly _tag: "Answered"
+  readonly status: number
+  /** `undefined` where the body is no JSON: it is not of the API. */
+  readonly body: unknown
+}
+
+/** Nothing came back. */
+export interface Lost {
+  readonly _tag: "Lost"
+  readonly why: string
+}
 
 /** A problem that the API has answered with: its kind, and what comes with it. */
 export interface Told {

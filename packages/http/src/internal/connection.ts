@@ -6,6 +6,7 @@ import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Limits from "../Limits.ts"
 import type { LiveSocket } from "../LiveSocket.ts"
+import type { Answered, Lost } from "./answers.ts"
 import type { PartPath } from "./paths.ts"
 
 /** A server, and how it is asked. */
@@ -30,20 +31,6 @@ export interface Question {
   readonly body?: string | undefined
   /** Milliseconds that the server is asked to wait. */
   readonly waitMillis?: number | undefined
-}
-
-/** What came back: the status, and the body where it is JSON. */
-export interface Answered {
-  readonly _tag: "Answered"
-  readonly status: number
-  /** `undefined` where the body is no JSON: it is not of the API. */
-  readonly body: unknown
-}
-
-/** Nothing came back. */
-export interface Lost {
-  readonly _tag: "Lost"
-  readonly why: string
 }
 
 const once = ({ answerMillis, http, url }: Connection, question: Question): Effect.Effect<Answered | Lost> => {

@@ -9,10 +9,9 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
-import * as answers from "./answers.ts"
 import * as codecs from "./codecs.ts"
 import type { Connection } from "./connection.ts"
-import { errorOf, Follower, type Heeded } from "./liveFollower.ts"
+import { Follower, type Heeded } from "./liveFollower.ts"
 import { parametersOf } from "./parameters.ts"
 import * as paths from "./paths.ts"
 
@@ -81,7 +80,8 @@ const open = Effect.fnUntraced(function*(
   if (typeof answer === "string") return Stream.empty
   if (answer.status !== 200) {
     const text = yield* Effect.orElseSucceed(answer.text, () => "")
-    return ofProblem(projection, follower, answer.status, text)
+    const heeded = follower.failure(text, answer.status)
+    return heeded._tag === "Failed" ? Stream.fail(heeded.error) : Stream.empty
   }
   const events: Array<Sse.Event> = []
   const parser = Sse.makeParser((event) => {
@@ -131,29 +131,4 @@ const failed = (
 ): Heeded & { readonly _tag: "Failed" } => {
   const reason = new EventStoreError.Refused({ what, expected, actual })
   return { _tag: "Failed", error: new ProjectionError.ProjectionError({ target, reason }) }
-}
-
-/** What an answer without rows comes to: nothing, where the client may come back, or else an error. */
-const ofProblem = (
-  { tag: target }: Projection.Any,
-  { hasHeard }: Follower,
-  status: number,
-  text: string
-): Stream.Stream<never, Failed> => {
-  const told = errorOf(text)
-  // A server that has just started may be behind one that was there before.
-  if (told?.reason._tag === "Behind" && hasHeard) return Stream.empty
-  const error = told ?? new ProjectionError.ProjectionError({
-    target,
-    reason: answers.reasonOf(`live rows of ${target}`, { _tag: "Answered", status, body: parse(text) })
-  })
-  return error.reason._tag === "Unavailable" ? Stream.empty : Stream.fail(error)
-}
-
-const parse = (text: string): unknown => {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

@@ -3,6 +3,7 @@ import * as EventStoreError from "@varve/core/EventStoreError"
 import * as ProjectionError from "@varve/core/ProjectionError"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
+import * as answers from "./answers.ts"
 import * as codecs from "./codecs.ts"
 import * as livePlace from "./livePlace.ts"
 
@@ -28,8 +29,8 @@ export type Heeded =
 export class Follower {
   /** Where to resume. */
   after: string | undefined
-  /** Whether a server has ever told anything. */
-  hasHeard = false
+  /** Whether a server has ever told anything but a failure. */
+  private hasHeard = false
   /** Connections that came to nothing, one after the other. */
   failures = 0
   private position: number
@@ -56,6 +57,7 @@ export class Follower {
   }
 
   hear({ at, data, type }: Heard): Heeded {
+    if (type === "failure") return this.failure(data)
     this.hasHeard = true
     this.failures = 0
     switch (type) {
@@ -74,8 +76,6 @@ export class Follower {
       case "end":
         this.moveTo(at)
         return { _tag: "Over" }
-      case "failure":
-        return this.failure(data)
       default:
         // A newer server says more than this client knows.
         return changed([])
@@ -138,9 +138,26 @@ export class Follower {
     }
   }
 
-  private failure(text: string): Heeded {
-    const error = errorOf(text)
-    return error === undefined || error.reason._tag === "Unavailable" ? { _tag: "Over" } : { _tag: "Failed", error }
+  /** What a problem comes to: to come back, where the server may have more to tell then, or else an error. */
+  failure(text: string, status?: number): Heeded {
+    const body = parse(text)
+    const decoded = codecs.projectionError.decode(body?.error)
+    const { tag: target } = this.projection
+    const error = Result.isSuccess(decoded)
+      // The codec is that of this class.
+      ? decoded.success as ProjectionError.ProjectionError
+      : new ProjectionError.ProjectionError({
+        target,
+        reason: answers.reasonOf(`live rows of ${target}`, {
+          _tag: "Answered",
+          status: status ?? Number(body?.status),
+          body
+        })
+      })
+    const { _tag } = error.reason
+    // A server that has just started may be behind one that was there before.
+    const isPassing = _tag === "Unavailable" || (_tag === "Behind" && this.hasHeard)
+    return isPassing ? { _tag: "Over" } : { _tag: "Failed", error }
   }
 
   private refused(what: string, expected: string, actual: string): ProjectionError.ProjectionError {
@@ -154,13 +171,11 @@ const shownCharacters = 100
 
 const changed = (changes: ReadonlyArray<Projection.Change<unknown>>): Heeded => ({ _tag: "Changes", changes })
 
-/** The error that a problem tells of; `undefined` where it tells of none. */
-export const errorOf = (text: string): ProjectionError.ProjectionError | undefined => {
+/** The members of a problem, where a text is one. */
+const parse = (text: string): { readonly [member: string]: unknown } | undefined => {
   try {
-    const { error } = JSON.parse(text) as { readonly error?: unknown }
-    const decoded = codecs.projectionError.decode(error)
-    // The codec is that of this class.
-    return Result.isSuccess(decoded) ? decoded.success as ProjectionError.ProjectionError : undefined
+    const found: unknown = JSON.parse(text)
+    return typeof found === "object" && found !== null ? found as { readonly [member: string]: unknown } : undefined
   } catch {
     return undefined
   }

@@ -1,9 +1,6 @@
 import * as Schema from "effect/Schema"
 import * as SchemaParser from "effect/SchemaParser"
 
-/** Longest message of a client, in characters. */
-export const messageCharacters = 16_384
-
 /** Most subscriptions of one connection. */
 export const subscriptionsPerConnection = 1_000
 

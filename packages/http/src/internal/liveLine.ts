@@ -23,7 +23,11 @@ export interface LiveLine {
   readonly follow: (wanted: Wanted, listener: Listener) => () => void
 }
 
-export const make = (url: string): LiveLine => {
+/** Behind the code 4000 a server says the status that it would have answered with. */
+const refused = (code: number): Heard | undefined =>
+  code < 4_400 ? undefined : { type: "failure", data: `{"status":${code - 4_000}}`, at: undefined }
+
+export const make = (url: () => string): LiveLine => {
   const readers = new Map<string, { readonly wanted: Wanted; readonly listener: Listener }>()
   let socket: WebSocket | undefined
   let silence: ReturnType<typeof setTimeout> | undefined
@@ -41,14 +45,17 @@ export const make = (url: string): LiveLine => {
     else say({ _tag: "Unsubscribe", id })
   }
 
-  /** Gives a line up. Whoever reads comes back, and opens the next one. */
-  const lose = (): void => {
+  /** Gives a line up. Whoever reads comes back, and opens the next one, unless that is of no use. */
+  const lose = (why?: Heard): void => {
     clearTimeout(silence)
     socket?.close()
     socket = undefined
     const all = [...readers.values()]
     readers.clear()
-    for (const { listener } of all) listener(undefined)
+    for (const { listener } of all) {
+      if (why !== undefined) listener(why)
+      listener(undefined)
+    }
   }
 
   const listen = (): void => {
@@ -71,18 +78,18 @@ export const make = (url: string): LiveLine => {
   }
 
   const open = (): void => {
-    const own = socket = new WebSocket(url)
+    const own = socket = new WebSocket(url())
     // What one says that was given up counts no more. That it is closed is told after an error, too.
-    const on = (event: string, act: (told: MessageEvent) => void) =>
-      // Only where it is a message, its data is looked at.
+    const on = (event: string, act: (told: MessageEvent & CloseEvent) => void) =>
+      // The data is looked at where it is a message, and the code where it is closed.
       own.addEventListener(event as "message", (told) => {
-        if (own === socket) act(told)
+        if (own === socket) act(told as MessageEvent & CloseEvent)
       })
     on("open", () => {
       for (const [id, { wanted }] of readers) subscribe(id, wanted)
     })
     on("message", ({ data }) => hear(data))
-    on("close", lose)
+    on("close", ({ code }) => lose(refused(code)))
     listen()
   }
 

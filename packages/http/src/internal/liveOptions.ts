@@ -18,6 +18,19 @@ export interface LiveOptions {
   readonly listsPerProjection?: number | undefined
   /** Most readers at a time: 20,000. One more is `Unavailable`. */
   readonly subscribers?: number | undefined
+  /** Most of them for one client: 2,000. */
+  readonly subscribersPerClient?: number | undefined
+  /** Most connections at a time: 20,000. One more is `Unavailable`. */
+  readonly connections?: number | undefined
+  /** Most of them from one client: 100. */
+  readonly connectionsPerClient?: number | undefined
+  /** A WebSocket over which nothing is followed is closed after this long, whatever it says: 30 seconds. */
+  readonly idle?: Duration.Input | undefined
+  /**
+   * Longest age of a connection: an hour. It is over after this long or up to a fifth earlier, so that those that were made
+   * together do not end together. Who comes back is asked for credentials again, and told the rest.
+   */
+  readonly age?: Duration.Input | undefined
 }
 
 /** The bounds of live rows: times in milliseconds. */
@@ -30,6 +43,11 @@ export interface Bounds {
   readonly rowsPerList: number
   readonly listsPerProjection: number
   readonly subscribers: number
+  readonly subscribersPerClient: number
+  readonly connections: number
+  readonly connectionsPerClient: number
+  readonly idleMillis: number
+  readonly ageMillis: number
 }
 
 /** Most changes that are handed on together: to a socket, or to a response. */
@@ -44,7 +62,7 @@ export const rowsKept = 200_000
 /** Most pairs of a projection and a tenant that are followed at a time. */
 export const feeds = 1_000
 
-/** How often it is looked whether somebody takes nothing, or has heard nothing: this often within a bound. */
+/** How often it is looked whether a reader or a connection is beyond a bound of time: this often within the shortest. */
 export const looksPerBound = 5
 
 /** Rows that are read one by one where they cannot be read together, at a time. */
@@ -54,6 +72,9 @@ export const singleReads = 8
 export const firstRetryMillis = 50
 export const longestRetryMillis = 2_000
 export const retries = 20
+
+/** The part of the longest age that chance takes from that of a connection, at the most. */
+export const ageJitter = 0.2
 
 /** How long whoever listens may take to be told that it is over, in milliseconds. */
 export const lastWordsMillis = 1_000
@@ -78,5 +99,10 @@ export const boundsOf = (options: LiveOptions = {}): Bounds => ({
   pendingRows: count("pendingRows", options.pendingRows ?? 1_000),
   rowsPerList: count("rowsPerList", options.rowsPerList ?? 10_000),
   listsPerProjection: count("listsPerProjection", options.listsPerProjection ?? 1_000),
-  subscribers: count("subscribers", options.subscribers ?? 20_000)
+  subscribers: count("subscribers", options.subscribers ?? 20_000),
+  subscribersPerClient: count("subscribersPerClient", options.subscribersPerClient ?? 2_000),
+  connections: count("connections", options.connections ?? 20_000),
+  connectionsPerClient: count("connectionsPerClient", options.connectionsPerClient ?? 100),
+  idleMillis: millis("idle", options.idle ?? 30_000),
+  ageMillis: millis("age", options.age ?? 3_600_000)
 })

@@ -41,8 +41,8 @@ export class Item {
 
 /** Why nothing more comes. */
 export type End =
-  /** The server closes, or follows rows of another revision: whoever comes back is told the rest. */
-  | { readonly _tag: "End"; readonly reason: "closing" | "stalled" | "again" }
+  /** The server closes, the connection is too old, or rows of another revision serve: who comes back is told the rest. */
+  | { readonly _tag: "End"; readonly reason: "closing" | "stalled" | "expired" | "again" }
   | { readonly _tag: "Failure"; readonly error: ProjectionError.ProjectionError }
 
 /** What a subscriber is told. A position is a place to resume from: everything up to it has been told. */

@@ -18,9 +18,21 @@ export const respond = Effect.fnUntraced(function*(
   live: Live["Service"],
   target: string,
   of: string | Rows.Query,
-  options: { readonly after: string | undefined; readonly allowed: Sight["allowed"] }
+  options: {
+    readonly after: string | undefined
+    readonly allowed: Sight["allowed"]
+    readonly client: string | undefined
+  }
 ) {
-  const { idOf, outlet, take } = yield* Effect.mapError(live.subscribe(target, of, options), problems.ofProjection)
+  const { after, allowed, client } = options
+  const over = yield* Effect.mapError(live.connect(client), problems.ofProjection)
+  const { idOf, outlet, take } = yield* Effect.mapError(
+    live.subscribe(target, of, { after, allowed, over }),
+    problems.ofProjection
+  )
+  over.whenOver((reason) => {
+    if (reason === "expired") outlet.close({ _tag: "End", reason })
+  })
   // The next messages are taken when the last ones were written: what comes meanwhile waits, the newest of each row.
   const next = Effect.withFiber((fiber) => {
     // A client that does not read keeps the writing waiting: only who writes can be told to give up.

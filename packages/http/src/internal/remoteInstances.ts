@@ -8,9 +8,10 @@ import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import * as Limits from "../Limits.ts"
 import * as answers from "./answers.ts"
+import type { Answered, Lost } from "./answers.ts"
 import * as codecs from "./codecs.ts"
 import * as connections from "./connection.ts"
-import type { Answered, Connection, Lost } from "./connection.ts"
+import type { Connection } from "./connection.ts"
 import * as paths from "./paths.ts"
 
 type Reason = ExecutionError["reason"]
