@@ -40,7 +40,7 @@ const follow = (
     })
     const told = yield* changes.pipe(
       Stream.take(take),
-      Stream.map(({ key, row }) => `${Option.isSome(row) ? "+" : "-"}${key}`),
+      Stream.map(({ key, position, row }) => `${Option.isSome(row) ? "+" : "-"}${key} ${position}`),
       Stream.runCollect,
       Effect.provide(Layer.provide(Client.layer(Shop, { url, paths: { Order: "order-streams" } }), server))
     )
@@ -58,14 +58,14 @@ describe("a client of live rows", () => {
         Orders.changes({}),
         3
       )
-      assert.deepStrictEqual(told, ["+o1", "-o1", "+o3"])
+      assert.deepStrictEqual(told, ["+o1 1", "-o1 1", "+o3 3"])
       assert.deepStrictEqual(resumed, [null, "1"])
     }))
 
   it.live("tells whoever resumes what has left, since they may have rows from before", () =>
     Effect.gen(function*() {
       const { resumed, told } = yield* follow([[gone("o1"), row("o2", "8")]], Orders.changes({}, { after: 7 }), 2)
-      assert.deepStrictEqual(told, ["-o1", "+o2"])
+      assert.deepStrictEqual(told, ["-o1 7", "+o2 8"])
       assert.deepStrictEqual(resumed, ["7"])
     }))
 
@@ -79,7 +79,21 @@ describe("a client of live rows", () => {
         Orders.changes({}),
         4
       )
-      assert.deepStrictEqual(told, ["+o1", "+o2", "-o1", "+o3"])
+      assert.deepStrictEqual(told, ["+o1 2", "+o2 2", "-o1 4", "+o3 5"])
       assert.deepStrictEqual(resumed, [null, "4"])
+    }))
+
+  it.live("tells rows at the position that all of them have seen, also when it was cut before", () =>
+    Effect.gen(function*() {
+      const { resumed, told } = yield* follow(
+        [
+          [resync, row("o1")],
+          [resync, row("o1"), row("o2"), { event: "level", id: "4" }]
+        ],
+        Orders.changes({}),
+        2
+      )
+      assert.deepStrictEqual(told, ["+o1 4", "+o2 4"])
+      assert.deepStrictEqual(resumed, [null, null])
     }))
 })

@@ -15,6 +15,13 @@ export interface Heard {
   readonly at: string | undefined
 }
 
+/** A row that was told, or that there is none, and the text of it. */
+interface Found {
+  readonly key: string
+  readonly row: Option.Option<unknown>
+  readonly text: string
+}
+
 /** What to do next. */
 export type Heeded =
   | { readonly _tag: "Changes"; readonly changes: ReadonlyArray<Projection.Change<unknown>> }
@@ -40,8 +47,8 @@ export class Follower {
   private readonly known = new Map<string, string>()
   /** Whether it knows every row that its reader knows: not of one who came with rows from before. */
   private knowsAll: boolean
-  /** The keys that were told since all rows are told anew. */
-  private filling: Set<string> | undefined
+  /** What was told since all rows are told anew: held back until that is all, whose position its changes bear. */
+  private filling: Map<string, Found> | undefined
 
   constructor(projection: Projection.Any, key: string | undefined, after: codecs.Place | undefined) {
     this.projection = projection
@@ -64,7 +71,7 @@ export class Follower {
       case "row":
         return this.row(data, at)
       case "resync":
-        this.filling = new Set()
+        this.filling = new Map()
         this.moveTo(at)
         return changed([])
       case "level":
@@ -85,11 +92,15 @@ export class Follower {
   private row(text: string, at: string | undefined): Heeded {
     const found = this.decode(text)
     if (found instanceof ProjectionError.ProjectionError) return { _tag: "Failed", error: found }
-    this.filling?.add(found.key)
+    if (this.filling === undefined) {
+      this.moveTo(at)
+      return changed(this.news(found))
+    }
+    this.filling.set(found.key, found)
+    if (at === undefined) return changed([])
     // A row with a place is the last one: whoever comes back to that place is not told any more which have gone.
-    const gone = at === undefined ? [] : this.settle()
     this.moveTo(at)
-    return changed(this.isNews(found.key, found.row, text) ? [...gone, this.tell(found.key, found.row, text)] : gone)
+    return changed(this.settle())
   }
 
   /** All rows have been told anew: those that were not have gone. */
@@ -97,18 +108,23 @@ export class Follower {
     const { filling } = this
     if (filling === undefined) return []
     this.filling = undefined
-    return Array.from(this.known.keys())
+    const gone = Array.from(this.known.keys())
       .filter((key) => !filling.has(key))
-      .map((key) => this.tell(key, Option.none(), ""))
+      .map((key) => this.tell({ key, row: Option.none(), text: "" }))
+    return [...gone, ...Array.from(filling.values()).flatMap((found) => this.news(found))]
   }
 
-  private isNews(key: string, row: Option.Option<unknown>, text: string): boolean {
+  private news(found: Found): ReadonlyArray<Projection.Change<unknown>> {
+    return this.isNews(found) ? [this.tell(found)] : []
+  }
+
+  private isNews({ key, row, text }: Found): boolean {
     // What has come and gone unseen, and what is told again to have left a list, was no row of the reader.
     if (this.key === undefined && Option.isNone(row) && !this.known.has(key)) return !this.knowsAll
     return this.known.get(key) !== text
   }
 
-  private tell(key: string, row: Option.Option<unknown>, text: string): Projection.Change<unknown> {
+  private tell({ key, row, text }: Found): Projection.Change<unknown> {
     // A row that has left a list is told once. That there is no such row is what a reader of one row has been told.
     if (this.key === undefined && Option.isNone(row)) this.known.delete(key)
     else this.known.set(key, text)
@@ -121,17 +137,17 @@ export class Follower {
     this.position = at === "" ? 0 : livePlace.decode(at)?.position ?? this.position
   }
 
-  private decode(text: string) {
+  private decode(text: string): Found | ProjectionError.ProjectionError {
     const { tag } = this.projection
     try {
       const { key, row } = JSON.parse(text) as { readonly key: unknown; readonly row?: unknown }
       if (typeof key !== "string") {
         return this.refused(`row of ${tag}`, "one with a key", text.slice(0, shownCharacters))
       }
-      if (row === undefined) return { key, row: Option.none<unknown>() }
+      if (row === undefined) return { key, row: Option.none(), text }
       const decoded = codecs.projection(this.projection).row.decode(row)
       return Result.isSuccess(decoded)
-        ? { key, row: Option.some(decoded.success) }
+        ? { key, row: Option.some(decoded.success), text }
         : this.refused(`row ${key} of ${tag}`, "a row of the reader's schema", String(decoded.failure))
     } catch {
       return this.refused(`row of ${tag}`, "JSON", text.slice(0, shownCharacters))
