@@ -2,11 +2,11 @@
 import { NodeHttpServer } from "@effect/platform-node"
 import { Domain, Projection } from "@varve/core"
 import { Api, Client, Live, LiveApi } from "@varve/http"
-import { Effect, Exit, Layer, Schema, Scope } from "effect"
+import { Context, Effect, Layer, Schema } from "effect"
 import { FetchHttpClient, HttpRouter } from "effect/http"
-import { createServer, type Server } from "node:http"
-import type { AddressInfo, Socket } from "node:net"
+import type { Server } from "node:http"
 import { below, modes, Placed, Shop } from "../core/Orders.ts"
+import * as Loopback from "./Loopback.ts"
 
 /** Rows that are larger than the events that they are of. */
 export class Letters
@@ -45,40 +45,11 @@ const serving = (server: Server, port: number, options: Live.Options | undefined
 
 /** A server that is there until the scope closes. */
 export const make = Effect.fnUntraced(function*(options?: Live.Options, how: Serving = {}) {
-  const outer = yield* Effect.scope
-  const sockets = new Set<Socket>()
-  let connections = 0
-  let port = 0
-  let scope: Scope.Closeable
-  let live: Live.Live["Service"]
-
-  const start = Effect.gen(function*() {
-    const server = createServer()
-    server.on("connection", (socket) => {
-      connections++
-      sockets.add(socket)
-      socket.on("close", () => sockets.delete(socket))
-    })
-    scope = yield* Scope.fork(outer)
-    const context = yield* Layer.buildWithMemoMap(serving(server, port, options, how), yield* Layer.makeMemoMap, scope)
-    live = yield* Effect.provide(Live.Live, context)
-    port = (server.address() as AddressInfo).port
-  })
-  /** Cuts the connections there are. */
-  const cut = Effect.sync(() => {
-    for (const socket of sockets) socket.destroy()
-  })
-  yield* start
-  const url = `http://127.0.0.1:${port}`
+  const server = yield* Loopback.make((server, port) => serving(server, port, options, how))
+  const { context, url } = server
   return {
-    url,
-    start,
-    cut,
-    /** Connections that there ever were. */
-    connections: () => connections,
-    /** Stops it as a deploy does: whoever listens is told. */
-    stop: Effect.suspend(() => Scope.close(scope, Exit.void)),
-    status: Effect.suspend(() => live.status),
+    ...server,
+    status: Effect.suspend(() => Context.get(context(), Live.Live).status),
     client: Client.layer(Post, { url, paths }).pipe(Layer.provide(FetchHttpClient.layer))
   }
 })

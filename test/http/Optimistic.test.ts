@@ -10,6 +10,7 @@ import * as World from "./OptimisticWorld.ts"
 
 const ada = Id.make("ada")
 const bob = Id.make("bob")
+const { until } = World
 
 /** Opens a server, and clients of it. */
 const world = Effect.gen(function*() {
@@ -34,21 +35,6 @@ const world = Effect.gen(function*() {
   }
   return { there, open, hold, weather }
 })
-
-/** Waits until a value is as wanted. */
-const until = <A>(live: Optimistic.Live<A>, is: (value: A) => boolean): Effect.Effect<A> =>
-  Effect.callback<A>((resume) => {
-    let stop = () => {}
-    const look = () => {
-      const value = live.getSnapshot()
-      if (!is(value)) return
-      stop()
-      resume(Effect.succeed(value))
-    }
-    stop = live.subscribe(look)
-    look()
-    return Effect.sync(stop)
-  })
 
 const balanceOf = ({ row }: Optimistic.Row<{ readonly balance: number }>) =>
   Option.getOrUndefined(Option.map(row, ({ balance }) => balance))

@@ -215,3 +215,18 @@ export const watch = <A>(live: Optimistic.Live<A>, seen: (value: A) => void): ()
   seen(live.getSnapshot())
   return live.subscribe(() => seen(live.getSnapshot()))
 }
+
+/** Waits until a value is as wanted. */
+export const until = <A>(live: Optimistic.Live<A>, is: (value: A) => boolean): Effect.Effect<A> =>
+  Effect.callback<A>((resume) => {
+    let stop = () => {}
+    const look = () => {
+      const value = live.getSnapshot()
+      if (!is(value)) return
+      stop()
+      resume(Effect.succeed(value))
+    }
+    stop = live.subscribe(look)
+    look()
+    return Effect.sync(stop)
+  })
