@@ -234,15 +234,20 @@ describe("an optimistic client", () => {
       yield* until(client.optimistic.pending, (all) => all[0]?.status === "sent" && all.length === 2)
       const read = yield* Effect.forkChild(client.run(World.Balances.list({ index: "richest", limit: 2 })))
       const one = yield* Effect.forkChild(client.run(World.Balances.get(ada)))
+      const rich = { index: "richest", from: 15, to: 40 } as const
+      const counted = yield* Effect.forkChild(client.run(World.Balances.count(rich)))
       yield* TestClock.adjust(5_000)
       const balances = (rows: ReadonlyArray<{ readonly row: { readonly balance: number } }>) =>
         rows.map(({ row }) => row.balance)
       assert.deepStrictEqual(balances((yield* Fiber.join(read)).rows), [20, 40])
       assert.deepStrictEqual(Option.map(yield* Fiber.join(one), ({ balance }) => balance), Option.some(40))
+      // Bob, as the server has it, and Ada, as it will be.
+      assert.strictEqual(yield* Fiber.join(counted), 2)
       letGo()
       yield* Fiber.join(first)
       yield* Fiber.join(second)
       assert.deepStrictEqual(balances((yield* client.run(World.Balances.list({ index: "richest" }))).rows), [20, 41])
+      assert.strictEqual(yield* client.run(World.Balances.count(rich)), 1)
       assert.deepStrictEqual(yield* client.run(Account.load(ada)), {
         state: { _tag: "Active", balance: 41 },
         version: 4

@@ -24,6 +24,35 @@ export type * from "./OptimisticState.ts"
 /**
  * Keeps commands in a storage of a browser, under a name.
  *
+ * **When to use**
+ *
+ * With `sessionStorage`, which is that of one tab, and outlives a reload. A tab that is duplicated begins with the commands
+ * of the other: both send them under their ids, so that each is carried out once.
+ *
+ * **Gotchas**
+ *
+ * `localStorage` is that of all tabs: two that keep under one name lose each other's commands. Give each tab a name of its
+ * own, or let only one work at a time, by a lock of `navigator.locks`.
+ *
+ * **Example** (For whoever is signed in)
+ *
+ * ```ts
+ * import { Optimistic } from "@varve/http/client"
+ * import { Effect } from "effect"
+ *
+ * // A browser has it.
+ * const kept = new Map<string, string>()
+ * const sessionStorage = {
+ *   getItem: (name: string) => kept.get(name) ?? null,
+ *   setItem: (name: string, text: string) => void kept.set(name, text)
+ * }
+ *
+ * // For `Client.layerOptimistic(Shop, { url, storage })`: nobody else who signs in here sends what Ada has done.
+ * const storage = Optimistic.storageOf(sessionStorage, "shop/commands/ada")
+ *
+ * Effect.runPromise(Effect.andThen(storage.save("[]"), storage.load)) // => "[]"
+ * ```
+ *
  * @category constructors
  * @since 0.1.0
  */
@@ -117,8 +146,8 @@ export class Optimistic extends Context.Service<Optimistic, {
  *
  * `get`, `getMany` and `list` of rows that are not watched ask the server, and wait for the outcome of a command that is
  * under way to them: at most 5 seconds, then that command is left out. A page of `list` shows rows that pending events
- * move into it between its first and its last row, so that it may have more or fewer than `limit`. `count`, and all about
- * the past, know nothing of pending commands. `changes` sends all rows anew, whatever `after` says, and conflates.
+ * move into it between its first and its last row, so that it may have more or fewer than `limit`. `count` counts them, too.
+ * What is asked about the past knows nothing of pending commands, which have no place in it. `changes` sends all rows anew, whatever `after` says, and conflates.
  *
  * A request that the network holds back for longer than `answerWithin`, and delivers after the command was sent again and
  * rejected, is decided then: the server keeps no record of what it has rejected.

@@ -83,6 +83,10 @@ export const make = (engine: Engine, projection: Projection.Any): Rows.Reading<u
       })
     )
 
+  /** Rows that events go to, as they are without. What has seen `after` once has seen it. */
+  const basesOf = (keys: ReadonlyArray<string>, after: Projection.After | undefined) =>
+    keys.length === 0 ? Effect.succeed<ReadonlyMap<string, unknown>>(new Map()) : remote.getMany(keys, { after })
+
   const getMany = Effect.fnUntraced(function*(keys: ReadonlyArray<string>, options: Projection.ReadOptions = {}) {
     const tenant = yield* tenantOf
     const goes = (command: Command) => keys.some((key) => goingTo(command, tenant, projection.tag, key) !== undefined)
@@ -107,21 +111,34 @@ export const make = (engine: Engine, projection: Projection.Any): Rows.Reading<u
   const list = Effect.fnUntraced(function*(query: Rows.PageQuery & Projection.ReadOptions = {}) {
     const { order, tenant } = yield* subjectOf(query)
     const goes = ({ touched }: Command) => touched.has(projection.tag)
-    const { on, value: { bases, page } } = yield* read(tenant, goes, query, (after) =>
+    const { on, value: { asked, bases, page } } = yield* read(tenant, goes, query, (after) =>
       Effect.gen(function*() {
-        const touched = engine.commands.flatMap((one) => Array.from(one.touched.get(projection.tag)?.keys() ?? []))
+        const others = keysOf(engine.commands, projection.tag)
         const page = yield* remote.list({ ...query, after })
-        const others = new Set(touched)
-        for (const { key } of page.rows) others.delete(key)
-        // What has seen `after` once has seen it.
-        return {
-          page,
-          bases: others.size === 0 ? new Map<string, unknown>() : yield* remote.getMany(others, { after })
-        }
+        const known = new Set(page.rows.map(({ key }) => key))
+        const asked = others.filter((key) => !known.has(key))
+        return { page, asked, bases: yield* basesOf(asked, after) }
       }))
-    const all = [...page.rows, ...newKeys(page.rows, on, projection.tag).map((key) => ({ key, row: bases.get(key) }))]
+    // Of a row that a command has come for since, nobody knows what the events go onto.
+    const all = [...page.rows, ...asked.map((key) => ({ key, row: bases.get(key) }))]
     const rows = all.map(({ key, row }) => ({ key, row: fold(tenant, key, row, on) }))
     return on.length === 0 ? page : { ...page, rows: placed(order!, query, page, rows) }
+  })
+
+  /** As `list` does: what is counted, and in which rows pending events make a difference. */
+  const count = Effect.fnUntraced(function*(query: Rows.Query & Projection.ReadOptions = {}) {
+    const { order, tenant } = yield* subjectOf(query)
+    const goes = ({ touched }: Command) => touched.has(projection.tag)
+    const { on, value: { asked, bases, total } } = yield* read(tenant, goes, query, (after) =>
+      Effect.gen(function*() {
+        const asked = keysOf(engine.commands, projection.tag)
+        return { asked, total: yield* remote.count({ ...query, after }), bases: yield* basesOf(asked, after) }
+      }))
+    const isIn = (key: string, row: unknown) => row !== undefined && order!.placeOf(key, row) !== undefined
+    return asked.reduce((total, key) => {
+      const base = bases.get(key)
+      return total + Number(isIn(key, fold(tenant, key, base, on))) - Number(isIn(key, base))
+    }, total)
   })
 
   const changes = (of: string | Rows.Query = {}) =>
@@ -132,16 +149,14 @@ export const make = (engine: Engine, projection: Projection.Any): Rows.Reading<u
     get,
     getMany: (keys, options) => Effect.suspend(() => getMany(Array.from(new Set(keys)), options)),
     list,
-    count: (query) => Effect.suspend(() => remote.count({ after: engine.lastReceipts.get(projection.tag), ...query })),
+    count,
     changes
   }
 }
 
-const newKeys = (rows: Projection.Listed<unknown>["rows"], on: ReadonlyArray<Command>, tag: string) => {
-  const keys = new Set(on.flatMap(({ touched }) => Array.from(touched.get(tag)?.keys() ?? [])))
-  for (const { key } of rows) keys.delete(key)
-  return Array.from(keys)
-}
+/** The keys of the rows that events of commands go to. */
+const keysOf = (commands: ReadonlyArray<Command>, tag: string): ReadonlyArray<string> =>
+  Array.from(new Set(commands.flatMap(({ touched }) => Array.from(touched.get(tag)?.keys() ?? []))))
 
 /** The rows that lie between the first and the last one of a page, in its order. */
 const placed = (
