@@ -196,6 +196,20 @@ layer(Windows.layerShop, { excludeTestServices: true, timeout: "60 seconds" })("
           assert.strictEqual(await carol.getByTestId("as-of").textContent(), "As it is now")
         }))
 
+      it.effect("says so while the history of an order cannot be read", () =>
+        people(async (open) => {
+          const ida = await open("ida")
+          await ida.route("**/history?**", (route) => route.fulfill({ status: 400, json: {} }))
+          await order(ida, "Enamel mug")
+          const trouble = ida.getByTestId("no-history")
+          await trouble.getByText("The history could not be read. The shop does not take it.").waitFor()
+          await Windows.picture(ida, "order-without-history")
+          await ida.unrouteAll({ behavior: "ignoreErrors" })
+          await pay(ida)
+          await ida.getByRole("button", { name: /^Paid/ }).waitFor()
+          assert.strictEqual(await trouble.count(), 0)
+        }))
+
       it.effect("loses nothing and doubles nothing when it is loaded anew in mid-flight", () =>
         people(async (open) => {
           const dan = await open("dan")

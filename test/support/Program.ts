@@ -18,15 +18,16 @@ export interface Program {
 
 const lineTimeout = "20 seconds"
 
-/** Runs a TypeScript file of `test/postgres/programs` until the scope closes. */
+/** Runs a TypeScript file until the scope closes: one of `test/postgres/programs`, or of an address. */
 export const start = (
-  file: string,
+  file: string | URL,
   args: ReadonlyArray<string>,
   options?: { readonly uid?: number; readonly gid?: number }
 ): Effect.Effect<Program, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => {
-      const path = new URL(`../postgres/programs/${file}`, import.meta.url).pathname
+      const address = typeof file === "string" ? new URL(`../postgres/programs/${file}`, import.meta.url) : file
+      const path = address.pathname
       const child = spawn(process.execPath, ["--no-warnings", path, ...args], {
         ...options,
         stdio: ["pipe", "pipe", "pipe"]

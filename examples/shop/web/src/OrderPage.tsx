@@ -9,7 +9,7 @@ import { products } from "./Catalogue.tsx"
 import { useConnection, useList, useRow } from "./hooks.ts"
 import { type Past, Section } from "./Section.tsx"
 import { Settling, Trouble } from "./Settling.tsx"
-import { euros, exactTimeOf, imageOf, type Order, shortOf, statuses } from "./words.ts"
+import { euros, exactTimeOf, imageOf, type Order, shortOf, statuses, whyOf } from "./words.ts"
 
 /** Most events of an order that are asked for. It has five at most. */
 const mostEvents = 50
@@ -30,14 +30,20 @@ export const OrderPage = ({ id }: { readonly id: string }) => {
   const { ask, person, run } = useConnection()
   const order = useRow(Orders, id)
   const [past, setPast] = useState<Past>([])
+  /** Why the past could not be read. */
+  const [trouble, setTrouble] = useState<unknown>()
   /** A place in the past; now, where none is chosen. */
   const [chosen, setChosen] = useState<number>()
   const confirmed = Option.getOrUndefined(order.confirmed)
   useEffect(() => {
     if (confirmed === undefined) return
     const controller = new AbortController()
-    ask(pastOf(id), controller.signal).then(setPast, () => {
-      // What was there stays: the row above says why nothing new comes.
+    ask(pastOf(id), controller.signal).then((past) => {
+      setPast(past)
+      setTrouble(undefined)
+    }, (error) => {
+      // What was there stays. Who has left does not ask any more.
+      if (!controller.signal.aborted) setTrouble(error)
     })
     // What the next click does is shown at once where the state that it is decided on is known.
     run(OrderOf.load(OrderId.make(id)))
@@ -66,6 +72,11 @@ export const OrderPage = ({ id }: { readonly id: string }) => {
         </p>
         {shown.reason !== null && <p class="reason">{shown.reason}</p>}
         <Trouble of={order} />
+        {trouble !== undefined && (
+          <p class="trouble" role="alert" data-testid="no-history">
+            The history could not be read. {whyOf(trouble)}
+          </p>
+        )}
         <Lines order={shown} />
         {!isPast && shown.customer === person.id && <Actions id={id} order={shown} />}
         {isPast && <button type="button" onClick={() => setChosen(undefined)}>Back to now</button>}
