@@ -45,8 +45,8 @@ export interface PoolConfig extends PgClient.PgPoolConfig, Options {}
  * **Details**
  *
  * Needs no session state, so it works behind a transaction-mode pooler (with `prepare: false` where the pooler knows no
- * prepared statements). Takes one connection for the appends of the process and one for each concurrent read and each
- * batch of rows, and keeps none between pages or batches.
+ * prepared statements). Takes one connection for the appends of the process, a second one where 32 callers or more append
+ * at a time, and one for each concurrent read and each batch of rows, and keeps none between pages or batches.
  *
  * **Gotchas**
  *
