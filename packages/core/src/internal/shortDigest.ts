@@ -24,7 +24,14 @@ const mix = (state: Int32Array, block: DataView, offset: number): void => {
     const high = turned(near, 17) ^ turned(near, 19) ^ near >>> 10
     words[i] = words[i - 16]! + low + words[i - 7]! + high
   }
-  let [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0] = state
+  let a = state[0]!
+  let b = state[1]!
+  let c = state[2]!
+  let d = state[3]!
+  let e = state[4]!
+  let f = state[5]!
+  let g = state[6]!
+  let h = state[7]!
   for (let i = 0; i < 64; i++) {
     const choice = e & f ^ ~e & g
     const majority = a & b ^ a & c ^ b & c
@@ -39,7 +46,14 @@ const mix = (state: Int32Array, block: DataView, offset: number): void => {
     b = a
     a = first + second | 0
   }
-  for (const [i, word] of [a, b, c, d, e, f, g, h].entries()) state[i]! += word
+  state[0]! += a
+  state[1]! += b
+  state[2]! += c
+  state[3]! += d
+  state[4]! += e
+  state[5]! += f
+  state[6]! += g
+  state[7]! += h
 }
 
 export const sha256 = (bytes: Uint8Array): Uint8Array => {
@@ -52,6 +66,6 @@ export const sha256 = (bytes: Uint8Array): Uint8Array => {
   const state = start.slice()
   for (let offset = 0; offset < padded.length; offset += 64) mix(state, view, offset)
   const result = new DataView(new ArrayBuffer(32))
-  for (const [i, word] of state.entries()) result.setInt32(4 * i, word)
+  for (let i = 0; i < 8; i++) result.setInt32(4 * i, state[i]!)
   return new Uint8Array(result.buffer)
 }
