@@ -21,6 +21,9 @@ const target = { atMost: 1.5 }
 
 const concurrent = 16
 
+/** Rounds of each that are not counted: a server and its callers get faster for some 5 s, a bare handler among them. */
+const warmUps = 5
+
 /** As long as what a command is answered with. */
 const bareAnswer = { text: "x".repeat(380) }
 
@@ -135,7 +138,7 @@ const around = (name: string, whole: Series, execute: Series): Series => ({
 
 const run = async ({ rounds = 7, seconds = 1 }: Settings, report: Report): Promise<void> => {
   report.condition(
-    `${rounds} rounds in turn of ${seconds} s, medians; ${concurrent} connections on loopback, events in memory`
+    `${rounds} rounds in turn of ${seconds} s behind ${warmUps} to warm up, medians; ${concurrent} connections on loopback, events in memory`
   )
   report.condition("the callers are in the process of the server, and write and read bare sockets")
   const runtime = ManagedRuntime.make(serve)
@@ -151,7 +154,7 @@ const run = async ({ rounds = 7, seconds = 1 }: Settings, report: Report): Promi
       { name: "a bare handler", unit, round: http("bare") },
       { name: "over HTTP", unit, round: http("commands") },
       { name: "over HTTP, with a key", unit, round: http("keyed") }
-    ], { rounds, onRound: report.onRound(rounds) })
+    ], { rounds, warmUps, onRound: report.onRound(rounds) })
     for (const series of Object.values(results)) report.measure(`${concurrent} callers at a time`, series)
     const handler = results["a bare handler"]
     const alone = around("HTTP around a command", results["over HTTP"], results["in the process"])
