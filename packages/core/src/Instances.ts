@@ -7,10 +7,25 @@ import type * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type * as Stream from "effect/Stream"
 import type * as Aggregate from "./Aggregate.ts"
+import type { EventStoreError } from "./EventStoreError.ts"
 import type { ExecutionError } from "./ExecutionError.ts"
 import * as instances from "./internal/aggregate.ts"
 import type { Definition } from "./internal/running.ts"
 import type { Difference } from "./Projection.ts"
+import type { Position } from "./StoredEvent.ts"
+
+/**
+ * Which part of a history is read.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface HistoryOptions {
+  /** An earlier point of the same instance, as it was loaded: what is behind it is read, and nothing before. */
+  readonly from?: Aggregate.Loaded<unknown> | undefined
+  /** Most events that one call of the store reads, for a reader that stops there. */
+  readonly limit?: number | undefined
+}
 
 /**
  * Instances of an aggregate at work, wherever they are.
@@ -38,10 +53,13 @@ export interface Running<A extends Aggregate.Any> {
     id: string,
     at?: Aggregate.At
   ) => Effect.Effect<Aggregate.Loaded<Aggregate.StateOf<A>>, ExecutionError>
-  /** As `history` of the aggregate. */
+  /** As `history` of the aggregate: all of it, or what is behind a point. */
   readonly history: (
-    id: string
+    id: string,
+    options?: HistoryOptions
   ) => Stream.Stream<Aggregate.Evolved<Aggregate.StateOf<A>, Aggregate.EventOf<A>>, ExecutionError>
+  /** Position of the last event in the store; not there where something else runs the instances. */
+  readonly head?: Effect.Effect<Position, EventStoreError> | undefined
   /** As `diff` of the aggregate. */
   readonly diff: (
     id: string,

@@ -5,12 +5,13 @@ import type * as JsonPatch from "effect/JsonPatch"
 import * as Layer from "effect/Layer"
 import type * as Stream from "effect/Stream"
 import type { CommitId } from "../CommitId.ts"
-import { Refused } from "../EventStoreError.ts"
+import { type EventStoreError, Refused } from "../EventStoreError.ts"
 import { ExecutionError } from "../ExecutionError.ts"
+import type { Position } from "../StoredEvent.ts"
 import * as definition from "./definition.ts"
 import { diff } from "./diff.ts"
 import type { Options } from "./execute.ts"
-import type { Evolved } from "./history.ts"
+import type { Evolved, HistoryOptions } from "./history.ts"
 import type { Loaded } from "./instance.ts"
 import type { Executed } from "./outcome.ts"
 import type { At, Definition, Local, Tagged } from "./running.ts"
@@ -31,7 +32,9 @@ interface Here {
 export interface Running {
   readonly definition: Definition
   readonly load: (id: string, at?: At) => Effect.Effect<Loaded, ExecutionError>
-  readonly history: (id: string) => Stream.Stream<Evolved, ExecutionError>
+  readonly history: (id: string, options?: HistoryOptions) => Stream.Stream<Evolved, ExecutionError>
+  /** None where something else runs them. */
+  readonly head: Effect.Effect<Position, EventStoreError> | undefined
   readonly diff: (id: string, points: { readonly from: At; readonly to?: At | undefined }) => Effect.Effect<
     { readonly before: unknown; readonly after: unknown; readonly patch: JsonPatch.JsonPatch },
     ExecutionError
@@ -62,16 +65,21 @@ export const of = (wanted: Definition): Effect.Effect<Running, never, Identifier
 /** Instances that something else runs. */
 export const layerElsewhere = <E, R>(
   parts: Definition,
-  running: Effect.Effect<Omit<Running, "definition" | "here" | "diff"> & Partial<Pick<Running, "diff">>, E, R>
+  running: Effect.Effect<
+    Omit<Running, "definition" | "here" | "diff" | "head"> & Partial<Pick<Running, "diff" | "head">>,
+    E,
+    R
+  >
 ): Layer.Layer<Identifier, E, R> =>
   Layer.effect(
     keyOf(parts.name),
-    Effect.map(running, ({ diff: own, execute, history, load }): Running => ({
+    Effect.map(running, ({ diff: own, execute, head, history, load }): Running => ({
       definition: parts,
       here: undefined,
       execute,
       load,
       history,
+      head,
       diff: own ?? ((id, points) => diff(parts, load, id, points))
     }))
   )

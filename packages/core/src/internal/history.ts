@@ -6,6 +6,7 @@ import * as Stream from "effect/Stream"
 import type { ExecutionError } from "../ExecutionError.ts"
 import * as Metadata from "../Metadata.ts"
 import type { StoredEvent } from "../StoredEvent.ts"
+import type { Loaded } from "./instance.ts"
 import { failed, type Local, type Tagged } from "./running.ts"
 import type { Unreadable } from "./upcaster.ts"
 
@@ -39,14 +40,27 @@ const evolve = (
   return Result.succeed(evolved)
 }
 
+/** Documented at `Instances.HistoryOptions`. */
+export interface HistoryOptions {
+  readonly from?: Loaded | undefined
+  readonly limit?: number | undefined
+}
+
 /** Every event of an instance, oldest first, page by page, with the state after each. */
-export const history = (local: Local, id: string): Stream.Stream<Evolved, ExecutionError> =>
+export const history = (
+  local: Local,
+  id: string,
+  { from, limit }: HistoryOptions = {}
+): Stream.Stream<Evolved, ExecutionError> =>
   Metadata.Current.pipe(
     Effect.map(({ tenant }) => {
       const stream = local.stream(tenant, id)
-      return Stream.paginate({ after: 0, state: local.definition.initial }, ({ after, state }) =>
+      return Stream.paginate({
+        after: from?.version ?? 0,
+        state: from === undefined ? local.definition.initial : from.state
+      }, ({ after, state }) =>
         Effect.gen(function*() {
-          const { atEnd, events } = yield* local.store.readStreamPage({ stream, after })
+          const { atEnd, events } = yield* local.store.readStreamPage({ stream, after, limit })
           const evolved = yield* Effect.fromResult(evolve(local, state, events))
           const last = events.at(-1)
           const next = atEnd || last === undefined

@@ -51,7 +51,8 @@ export const run = (parts: Definition): Effect.Effect<Running, never, EventStore
       definition: parts,
       here: { local, executeAll },
       load: (id, at) => Effect.andThen(readable(id), loadReadable(id, at)),
-      history: (id) => Stream.unwrap(Effect.as(readable(id), history(local, id))),
+      history: (id, options) => Stream.unwrap(Effect.as(readable(id), history(local, id, options))),
+      head: local.store.head,
       diff: (id, points) => Effect.andThen(readable(id), diff(parts, loadReadable, id, points)),
       execute: (id, command, options) =>
         Effect.map(executeAll([{ local, id, command }], options), (executed) => executed[0]!).pipe(
