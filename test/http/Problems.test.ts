@@ -30,7 +30,8 @@ const send = (
   { body, headers = {} }: { readonly body?: unknown; readonly headers?: Record<string, string> } = {}
 ): Effect.Effect<Answer> =>
   Effect.promise(async () => {
-    const text = body === undefined ? null : typeof body === "string" ? body : JSON.stringify(body)
+    const isText = typeof body === "string" || body instanceof Uint8Array
+    const text = body === undefined ? null : isText ? body as string : JSON.stringify(body)
     const request = new Request(`http://library.test${path}`, {
       method,
       body: text,
@@ -110,7 +111,61 @@ const badRequests: ReadonlyArray<
     "BadRequest",
     /in quotes/
   ],
-  ["any version", "POST", "/books/a/add", { body: atlas, headers: { "if-match": "*" } }, 400, "BadRequest"],
+  [
+    "any version, of nothing",
+    "POST",
+    "/books/a/add",
+    { body: atlas, headers: { "if-match": "*" } },
+    412,
+    "Precondition",
+    /at least one event/
+  ],
+  [
+    "a list with something else in it",
+    "POST",
+    "/books/a/add",
+    { body: atlas, headers: { "if-match": "\"7\", W/\"8\"" } },
+    400,
+    "BadRequest",
+    /in quotes/
+  ],
+  [
+    "other versions",
+    "POST",
+    "/books/a/add",
+    { body: atlas, headers: { "if-match": "\"7\", \"8\"" } },
+    412,
+    "Precondition",
+    /version 0, expected version 7/
+  ],
+  ["an id that is no UTF-8", "GET", "/books/%ff", {}, 400, "BadRequest", /percent-encoded/],
+  ["a key that is no UTF-8", "GET", "/shelf/a%C3/history", {}, 400, "BadRequest", /percent-encoded/],
+  [
+    "bytes that are no UTF-8",
+    "POST",
+    "/books/a/add",
+    { body: Uint8Array.from([...new TextEncoder().encode("{\"title\":\""), 0xFF, 0x22, 0x7D]) },
+    400,
+    "BadRequest",
+    /body: Expected UTF-8/
+  ],
+  [
+    "an instance after what is not stored",
+    "GET",
+    "/books/a",
+    { headers: { "varve-after": "99", "varve-wait": "0" } },
+    504,
+    "Behind",
+    /position 99, it is at 0/
+  ],
+  [
+    "its history after the same",
+    "GET",
+    "/books/a/history",
+    { headers: { "varve-after": "99", "varve-wait": "0" } },
+    504,
+    "Behind"
+  ],
   [
     "another version",
     "POST",
@@ -227,8 +282,8 @@ describe("A request that is not as the API describes it", () => {
         assert.strictEqual(answer.body.status, status)
         if (detail !== undefined) assert.match(answer.body.detail, detail)
       }
-      // What is no UTF-8 is no path to the router.
-      assert.strictEqual((yield* send(fetch, "GET", "/books/%ff")).status, 404)
+      // What is not of the API is the affair of others.
+      assert.strictEqual((yield* send(fetch, "GET", "/elsewhere/%ff")).status, 404)
       // None of them was carried out.
       assert.strictEqual((yield* send(fetch, "GET", "/books/a")).body.version, 0)
     }).pipe(Effect.scoped))

@@ -24,21 +24,27 @@
  * A command takes `If-Match: "7"`, the version it expects, and `Idempotency-Key`, which makes it idempotent for ever: its
  * commit id is derived from tenant, actor, aggregate, id and key. It answers with `ETag: "8"`, the version, with
  * `Varve-Position`, where its events are, and with `Idempotency-Replayed: true` where the outcome is an earlier one. A read
- * of rows takes `Varve-Position` back as `Varve-After`, and waits for it, `Varve-Wait` milliseconds at the most.
+ * takes `Varve-Position` back as `Varve-After`, and waits for it, `Varve-Wait` milliseconds at the most.
+ *
+ * `If-Match: "7", "8"` expects one of several versions, `If-Match: *` that there are events at all. Both read the instance
+ * first, which the actor must be allowed to.
+ *
+ * A page of a history is what is behind `after`, the `next` of the page before: for an instance a version, whose page reads
+ * what it holds and one event more; for a row a number of entries, whose page reads from the start, `events` at the most.
  *
  * What does not succeed is a problem (RFC 9457), whose type is `urn:varve:` and a kind. With the reasons of core comes the
  * `error`, with a rejection the `rejection`, both encoded by their schemas.
  *
  * | status | kind | when |
  * | --- | --- | --- |
- * | 400 | `BadRequest` | a part of the request does not fit its schema; `errors` has every path |
+ * | 400 | `BadRequest` | a part of the request does not fit its schema, or is not UTF-8; `errors` has every path |
  * | 400 | `Refused` | beyond a limit, against a rule of the store, or a receipt of another store |
  * | 401 | `Unauthenticated` | credentials are missing, or not known |
  * | 403 | `Forbidden` | the policy does not let the actor do it |
  * | 404 | `NoEndpoint`, `NoRow` | there is no such command, or no row under the key |
  * | 405 | `NoMethod` | `Allow` says which there are |
  * | 409 | `Conflict` | other processes were faster, again and again |
- * | 412 | `Precondition` | the instance is not at the version of `If-Match` |
+ * | 412 | `Precondition` | the instance is at no version of `If-Match` |
  * | 413 | `TooLarge` | the body is larger than `limitBytes` |
  * | 415 | `NoMediaType` | the body is not `application/json` |
  * | 422 | `rejection:…` | the business says no; `httpApiStatus` on the schema of a rejection says another status |
@@ -47,7 +53,7 @@
  * | 500 | `Unreadable`, `Defect` | the server cannot read an event, or has failed; the log says more than the answer |
  * | 503 | `Unavailable` | nothing was written; `Retry-After` |
  * | 504 | `OutcomeUnknown` | the acknowledgement is lost: send it again with the same key |
- * | 504 | `Behind` | the rows have not seen `Varve-After` in time, as where it is in the future |
+ * | 504 | `Behind` | the rows, or the store, have not come to `Varve-After` in time, as where it is in the future |
  *
  * An instance without events is no error: its state is the one before any event, its version 0.
  *
@@ -107,7 +113,10 @@ export interface Options<Security extends HttpApiMiddleware.AnyId = never> exten
     | undefined
   /** Largest body of a command, in bytes: `Limits.bodyBytesDefault` unless told. */
   readonly bodyBytes?: number | undefined
-  /** Where the OpenAPI document is, behind the prefix: nowhere unless told. */
+  /**
+   * Where the OpenAPI document is, behind the prefix: nowhere unless told. Whoever asks gets it, also where there is
+   * `security`: to guard it, add a route of your own that answers `OpenApi.fromApi(api.httpApi)`.
+   */
   readonly openapiPath?: `/${string}` | undefined
 }
 

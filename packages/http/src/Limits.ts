@@ -69,6 +69,31 @@ export const entriesPerPageDefault = 100
 export const charactersPerPage = 1_048_576
 
 /**
+ * Most ends of pages of histories that the instances of an aggregate keep, so that the page behind one costs no more than
+ * itself.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const pageEnds = 256
+
+/**
+ * How long such an end is kept, in milliseconds: what is erased is not in memory for longer.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const pageEndMillis = 60_000
+
+/**
+ * How long a reader that waits for an instance pauses before the store is asked again, in milliseconds.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const levelMillis = 25
+
+/**
  * How often a client sends a request again, before what it has come to surfaces.
  *
  * @category limits

@@ -1,13 +1,15 @@
-import { Aggregate, CommitId, type Instances, Metadata } from "@varve/core"
+import { Aggregate, CommitId, EventStoreError, type Instances, Metadata, StreamName } from "@varve/core"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import * as Stream from "effect/Stream"
 import * as Limits from "../Limits.ts"
 import * as codecs from "./codecs.ts"
 import * as incoming from "./incoming.ts"
 import type { Incoming } from "./incoming.ts"
+import * as instanceHistory from "./instanceHistory.ts"
 import * as problems from "./problems.ts"
 import type { Problem } from "./problems.ts"
 
@@ -18,41 +20,35 @@ export type Handler = (request: Incoming) => Effect.Effect<HttpServerResponse.Ht
 export const json = (text: string, headers?: { readonly [name: string]: string }) =>
   HttpServerResponse.text(text, { contentType: "application/json", headers })
 
-/** A page of a stream that is read from its beginning: what is behind `after` entries. */
-export const pageOf = <A, E>(
-  entries: Stream.Stream<A, E>,
-  after: number,
-  limit: number,
-  encode: (entry: A) => unknown
-): Effect.Effect<string, E> =>
-  Effect.suspend(() => {
-    const texts: Array<string> = []
-    let characters = 0
-    let more = false
-    return entries.pipe(
-      Stream.drop(after),
-      Stream.runForEachWhile((entry) =>
-        Effect.sync(() => {
-          if (texts.length === limit || characters > Limits.charactersPerPage) {
-            more = true
-            return false
-          }
-          const text = JSON.stringify(encode(entry))
-          characters += text.length
-          texts.push(text)
-          return true
-        })
-      ),
-      Effect.map(() => `{"history":[${texts.join(",")}],"next":${more ? after + texts.length : "null"}}`)
-    )
-  })
-
 /** Which page of a history is asked for. */
 export const pageParameters = Effect.fnUntraced(function*(query: ReadonlyMap<string, string>) {
   const after = (yield* incoming.int(["query", "after"], query.get("after"), 0, Number.MAX_SAFE_INTEGER)) ?? 0
   const limit = yield* incoming.int(["query", "limit"], query.get("limit"), 1, Limits.entriesPerPage)
   return { after, limit: limit ?? Limits.entriesPerPageDefault }
 })
+
+/**
+ * Waits until the store has what the reader has seen: an instance is read of the store itself. Where something else runs the
+ * instances, that is asked as it is.
+ */
+const levelOf = ({ head }: Instances.Running<Aggregate.Any>) =>
+  Effect.fnUntraced(function*(request: Incoming) {
+    const { after, timeout = 0 } = yield* incoming.readOptions(request)
+    const place = codecs.placeOfAfter(after)
+    if (place === undefined || head === undefined) return
+    const { position } = place
+    const asked = Effect.mapError(head, ({ reason }) => problems.make("Unavailable", reason.message))
+    const until = (yield* Clock.currentTimeMillis) + Duration.toMillis(timeout)
+    while (true) {
+      const actual = yield* asked
+      if (actual >= position) return
+      if ((yield* Clock.currentTimeMillis) >= until) {
+        const detail = `Expected the store at position ${position}, it is at ${actual}`
+        return yield* Effect.fail(problems.make("Behind", detail))
+      }
+      yield* Effect.sleep(Limits.levelMillis)
+    }
+  })
 
 /** The endpoints of an aggregate, whose instances are run by somebody. */
 export const make = (
@@ -64,6 +60,8 @@ export const make = (
   const { tag: name } = aggregate
   const rejected = problems.ofRejection(aggregate)
 
+  const pages = instanceHistory.make(running, content.evolved.encode)
+
   const idOf = ({ rest: [segment = ""] }: Incoming): Effect.Effect<string, Problem> =>
     Effect.flatMap(incoming.text(segment, "id"), (id) => {
       const found = content.id(id)
@@ -72,10 +70,13 @@ export const make = (
         : Effect.fail(problems.badRequest(["path", "id"], found.failure))
     })
 
+  const level = levelOf(running)
+
   const load: Handler = Effect.fnUntraced(function*(request) {
     const id = yield* idOf(request)
     const query = yield* incoming.parameters(request, (name) => name === "at", "at")
     const at = yield* incoming.instanceAt(query.get("at"))
+    yield* level(request)
     const loaded = yield* Effect.mapError(running.load(id, at), (error) => problems.ofExecution(error))
     return json(JSON.stringify(content.loaded.encode(loaded)), { etag: `"${loaded.version}"` })
   })
@@ -85,8 +86,20 @@ export const make = (
     const known = ["after", "limit"]
     const query = yield* incoming.parameters(request, (name) => known.includes(name), known.join(", "))
     const { after, limit } = yield* pageParameters(query)
-    const page = pageOf(running.history(id), after, limit, content.evolved.encode)
-    return json(yield* Effect.mapError(page, (error) => problems.ofExecution(error)))
+    yield* level(request)
+    return json(yield* Effect.mapError(pages(id, after, limit), (error) => problems.ofExecution(error)))
+  })
+
+  /** The version that a command expects, where the request says more than one. */
+  const expectedOf = Effect.fnUntraced(function*(id: string, match: incoming.Match) {
+    const { version } = yield* running.load(id)
+    if (match !== "exists") return match.includes(version) ? version : match[0]
+    // Nothing takes events away: what is there now is there when the command is executed.
+    if (version > 0) return undefined
+    const { tenant } = yield* Metadata.Current
+    const stream = StreamName.make(name, id, tenant)
+    const reason = new EventStoreError.Conflict({ stream, expected: "exists", actual: 0 })
+    return yield* new Aggregate.ExecutionError({ aggregate: name, id, reason })
   })
 
   const command = (tag: string): Handler => {
@@ -104,10 +117,13 @@ export const make = (
     return Effect.fnUntraced(function*(request) {
       const id = yield* idOf(request)
       yield* incoming.parameters(request, () => false, "none")
-      const expected = yield* incoming.expected(request)
+      const match = yield* incoming.match(request)
       const key = yield* incoming.idempotencyKey(request)
       const decoded = yield* read(request)
       const { actor = "", tenant } = yield* Metadata.Current
+      const expected = match === undefined || (match !== "exists" && match.length === 1)
+        ? match?.[0]
+        : yield* Effect.mapError(expectedOf(id, match), (error) => problems.ofExecution(error, { matches: true }))
       // Never the bare key: whoever guesses it would get the outcome of another.
       const commitId = key === undefined ? undefined : yield* CommitId.derive(tenant, actor, name, id, key)
       const executed = yield* Effect.mapError(
@@ -115,7 +131,7 @@ export const make = (
         (error) =>
           // A rejection is whatever the user declares, but no error of ours.
           (error as unknown) instanceof Aggregate.ExecutionError
-            ? problems.ofExecution(error, { expected, key: key !== undefined })
+            ? problems.ofExecution(error, { matches: match !== undefined, key: key !== undefined })
             : rejected(error)
       )
       const receipt = Option.getOrNull(executed.receipt)

@@ -65,7 +65,7 @@ const pageParameters = {
 }
 
 const waitHeaders = {
-  "varve-after": optional("`Varve-Position` of a command, or a position: the rows have seen it before they are read"),
+  "varve-after": optional("`Varve-Position` of a command, or a position: what is read has seen it"),
   "varve-wait": optional(`How long to wait for that, in milliseconds, at most ${Limits.waitMillis}`)
 }
 
@@ -79,12 +79,15 @@ export const ofAggregate = (aggregate: Aggregate.Any, { commands, path }: PartPa
     "idempotency-replayed": optional("`true` where the outcome is that of an earlier request with the same key")
   })
   const headers = {
-    "if-match": optional("The version that the command expects, in quotes"),
+    "if-match": optional(
+      "The version that the command expects, in quotes, or several; `*` where there are events at all"
+    ),
     "idempotency-key": optional(`1 to ${Limits.keyCharacters} characters that make the command idempotent for ever`)
   }
   return [
     make(tag, "load", "GET", `/${path}/:id`, {
       params,
+      headers: waitHeaders,
       query: { at: optional(`A point in its past: \`version:7\`, or as of rows`) },
       success: HttpApiSchema.WithHeaders(wire.loaded(aggregate), etag),
       error: problemSchemas.instance,
@@ -93,6 +96,7 @@ export const ofAggregate = (aggregate: Aggregate.Any, { commands, path }: PartPa
     }),
     make(tag, "history", "GET", `/${path}/:id/history`, {
       params,
+      headers: waitHeaders,
       query: pageParameters,
       success: wire.page(wire.evolved(aggregate)),
       error: problemSchemas.instance,

@@ -106,14 +106,19 @@ export const readOptions = ({ request: { headers } }: Incoming): Effect.Effect<P
   )
 }
 
-/** The version that a command expects. */
-export const expected = ({ request: { headers } }: Incoming): Effect.Effect<number | undefined, Problem> => {
+/** What a command expects of its instance: that it has events, or one of some versions. */
+export type Match = "exists" | readonly [first: number, ...others: ReadonlyArray<number>]
+
+/** What a command expects, as `If-Match` says it (RFC 9110, 13.1.1). */
+export const match = ({ request: { headers } }: Incoming): Effect.Effect<Match | undefined, Problem> => {
   const value = headers["if-match"]
   if (value === undefined) return Effect.succeed(undefined)
-  const found = /^"(0|[1-9][0-9]{0,9})"$/.exec(value)
-  return found === null
-    ? Effect.fail(problems.badPart(["headers", "if-match"], "one version in quotes, as an ETag gives it: \"7\""))
-    : Effect.succeed(Number(found[1]))
+  if (value.trim() === "*") return Effect.succeed("exists")
+  const tags = value.split(",").map((tag) => /^\s*"(0|[1-9][0-9]{0,9})"\s*$/.exec(tag)?.[1])
+  return tags.includes(undefined)
+    ? Effect.fail(problems.badPart(["headers", "if-match"], "versions in quotes, as an ETag gives one: \"7\"; or *"))
+    // A text that is split has a part, and every part has a version.
+    : Effect.succeed(tags.map(Number) as [number, ...Array<number>])
 }
 
 const keyPattern = new RegExp(`^[!-~]{1,${Limits.keyCharacters}}$`)

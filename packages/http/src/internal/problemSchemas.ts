@@ -58,7 +58,8 @@ export const instance: ReadonlyArray<Schema.Top> = [
   ...everywhere,
   ...executionReasons
     .filter(([kind]) => kind !== "Conflict" && kind !== "OutcomeUnknown")
-    .map(([kind, reason]) => executionProblem(kind, reason))
+    .map(([kind, reason]) => executionProblem(kind, reason)),
+  ofKind("Behind")
 ]
 
 /** What a command may answer. */

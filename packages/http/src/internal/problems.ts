@@ -25,7 +25,7 @@ export const kinds = {
   Unreadable: [500, "The history holds an event that the server cannot read"],
   Unavailable: [503, "The store cannot be reached, or is overloaded"],
   OutcomeUnknown: [504, "The command was sent to the store, and the acknowledgement is lost"],
-  Behind: [504, "The read model has not caught up within the time it was given"],
+  Behind: [504, "What is read has not caught up within the time it was given"],
   Defect: [500, "The server has failed"]
 } as const satisfies { readonly [kind: string]: readonly [status: number, title: string] }
 
@@ -97,11 +97,11 @@ const withoutInternals = <E extends Aggregate.ExecutionError["reason"] | Project
 /** The problem that an error of an instance is. */
 export const ofExecution = (
   error: Aggregate.ExecutionError,
-  request: { readonly expected?: number | undefined; readonly key?: boolean } = {}
+  request: { readonly matches?: boolean; readonly key?: boolean } = {}
 ): Problem => {
   const reason = withoutInternals(error.reason, true)
   const told = new Aggregate.ExecutionError({ aggregate: error.aggregate, id: error.id, reason })
-  const kind: Kind = reason._tag === "Conflict" && request.expected !== undefined
+  const kind: Kind = reason._tag === "Conflict" && request.matches === true
     ? "Precondition"
     : reason._tag === "Refused" && request.key === true && reason.actual === "other content"
     ? "KeyReused"

@@ -3,8 +3,9 @@ import * as Effect from "effect/Effect"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
+import * as Stream from "effect/Stream"
 import * as Limits from "../Limits.ts"
-import { type Handler, json, pageOf, pageParameters } from "./aggregateHandlers.ts"
+import { type Handler, json, pageParameters } from "./aggregateHandlers.ts"
 import * as codecs from "./codecs.ts"
 import * as incoming from "./incoming.ts"
 import type { Incoming } from "./incoming.ts"
@@ -14,6 +15,35 @@ import type { Problem } from "./problems.ts"
 const pointNames = ["at", "events"]
 const rangeNames = ["index", "from", "to"]
 const pagingNames = ["limit", "direction", "cursor"]
+
+/** A page of a stream that is read from its beginning: what is behind `after` entries. */
+const pageOf = <A, E>(
+  entries: Stream.Stream<A, E>,
+  after: number,
+  limit: number,
+  encode: (entry: A) => unknown
+): Effect.Effect<string, E> =>
+  Effect.suspend(() => {
+    const texts: Array<string> = []
+    let characters = 0
+    let more = false
+    return entries.pipe(
+      Stream.drop(after),
+      Stream.runForEachWhile((entry) =>
+        Effect.sync(() => {
+          if (texts.length === limit || characters > Limits.charactersPerPage) {
+            more = true
+            return false
+          }
+          const text = JSON.stringify(encode(entry))
+          characters += text.length
+          texts.push(text)
+          return true
+        })
+      ),
+      Effect.map(() => `{"history":[${texts.join(",")}],"next":${more ? after + texts.length : "null"}}`)
+    )
+  })
 
 /** The query of a projection that some parameters are. */
 export const queryOf = (

@@ -66,9 +66,10 @@ export const make = (
       ExecutionError
     >
 
-  const history = (id: string) =>
-    Stream.paginate(0, (after: number) => {
-      const query = new URLSearchParams({ after: String(after), limit: String(Limits.entriesPerPage) })
+  const history = (id: string, { from, limit }: Instances.HistoryOptions = {}) =>
+    Stream.paginate(from?.version ?? 0, (after: number) => {
+      const entries = Math.min(limit ?? Limits.entriesPerPage, Limits.entriesPerPage)
+      const query = new URLSearchParams({ after: String(after), limit: String(entries) })
       return Effect.map(read(id, content.evolvedPage, "/history", query), (page) => {
         // As above.
         const { history, next } = page as {

@@ -8,6 +8,7 @@ import type { Handler } from "./aggregateHandlers.ts"
 import type { Endpoint } from "./describe.ts"
 import * as guards from "./guard.ts"
 import * as incoming from "./incoming.ts"
+import { decodeSegment } from "./paths.ts"
 import * as problems from "./problems.ts"
 import * as projectionHandlers from "./projectionHandlers.ts"
 
@@ -82,6 +83,20 @@ const answering = (endpoints: Endpoints, depth: number) =>
 
 const noQuery = new URLSearchParams()
 
+/**
+ * Answers what is under one of some paths, and no path to the router, because its percent signs encode no text. No route can
+ * match it, not even one for everything.
+ */
+const refuseUndecodable = (paths: ReadonlyArray<string>) => <E, R>(self: Effect.Effect<Response, E, R>) =>
+  Effect.flatMap(HttpServerRequest, ({ url }): Effect.Effect<Response, E, R> => {
+    if (!url.includes("%")) return self
+    const path = `/${incoming.parse(url).segments.join("/")}`
+    const isOurs = paths.some((own) => path === own || path.startsWith(`${own}/`))
+    return isOurs && decodeSegment(path) === undefined
+      ? Effect.succeed(problems.toResponse(problems.badPart(["path"], "UTF-8, percent-encoded")))
+      : self
+  })
+
 /** Segments of a path. */
 const segmentsOf = (path: string): ReadonlyArray<string> => path.split("/").filter((segment) => segment !== "")
 
@@ -111,6 +126,7 @@ export const addTo = Effect.fnUntraced(function*(
     routes.set(key, route)
     route.endpoints.add(segments.slice(own.length), method, answer)
   }
+  yield* router.addGlobalMiddleware(refuseUndecodable(Array.from(routes.keys())))
   for (const [path, route] of routes) {
     yield* router.add("*", `${path as `/${string}`}/*`, answering(route.endpoints, route.depth))
   }

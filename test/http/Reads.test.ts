@@ -1,0 +1,109 @@
+/**
+ * What reads of an instance cost, and what `If-Match` and `Varve-After` make of them.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { EventStore, StreamName, Upcaster } from "@varve/core"
+import { Api } from "@varve/http"
+import { Effect, Layer } from "effect"
+import { Book, Library } from "./Library.ts"
+import { type Fetch, handler } from "./OverHttp.ts"
+
+const post = (fetch: Fetch, path: string, body: object, headers: Record<string, string> = {}) =>
+  Effect.promise(() =>
+    fetch(
+      new Request(`http://library.test${path}`, {
+        method: "POST",
+        body: JSON.stringify(body),
+        headers: { "content-type": "application/json", ...headers }
+      })
+    )
+  )
+
+const get = (fetch: Fetch, path: string, headers: Record<string, string> = {}) =>
+  Effect.promise(() => fetch(new Request(`http://library.test${path}`, { headers })))
+
+/** A store in memory that counts the events of streams that are read of it. */
+const counted = () => {
+  const counter = { events: 0 }
+  const layer = Layer.effect(
+    EventStore.EventStore,
+    Effect.map(EventStore.EventStore, (store) => ({
+      ...store,
+      readStreamPage: (request: Parameters<typeof store.readStreamPage>[0]) =>
+        Effect.tap(store.readStreamPage(request), ({ events }) => Effect.sync(() => counter.events += events.length))
+    }))
+  )
+  return { counter, layer: Layer.provideMerge(layer, EventStore.layerMemory) }
+}
+
+const added = { type: "BookAdded", revision: 1, payload: { title: "Atlas", weight: 1 } }
+
+describe("A page of the history of an instance", () => {
+  it.live("reads what it holds, one event more, and nothing before it", () =>
+    Effect.gen(function*() {
+      const { counter, layer } = counted()
+      const world = Layer.provideMerge(Library.layer(), Layer.mergeAll(layer, Upcaster.layer()))
+      const context = yield* Layer.build(world)
+      yield* Effect.provideContext(
+        Effect.gen(function*() {
+          const store = yield* EventStore.EventStore
+          const events = Array.from({ length: 1_000 }, () => added) as [typeof added, ...Array<typeof added>]
+          yield* store.append({ writes: [{ stream: StreamName.make(Book.name, "a"), expected: 0, events }] })
+        }),
+        context
+      )
+      const fetch = yield* handler(Api.make(Library).layer, Layer.succeedContext(context))
+      const versions: Array<number> = []
+      let after: number | null = 0
+      while (after !== null) {
+        counter.events = 0
+        const response: Response = yield* get(fetch, `/books/a/history?after=${after}&limit=100`)
+        const page = (yield* Effect.promise(() => response.json())) as {
+          readonly history: ReadonlyArray<{ readonly version: number }>
+          readonly next: number | null
+        }
+        assert.isAtMost(counter.events, 101, `the page behind ${after}`)
+        versions.push(...page.history.map(({ version }) => version))
+        after = page.next
+      }
+      assert.deepStrictEqual(versions, Array.from({ length: 1_000 }, (_, i) => i + 1))
+      // Somewhere that nobody has read to, it reads what a load reads.
+      counter.events = 0
+      const response = yield* get(fetch, "/books/a/history?after=950&limit=10")
+      const page = (yield* Effect.promise(() => response.json())) as { readonly next: number }
+      assert.deepStrictEqual([page.next, counter.events], [960, 961])
+    }).pipe(Effect.scoped))
+})
+
+describe("If-Match", () => {
+  it.live("of any version, and of several, lets those through that fit", () =>
+    Effect.gen(function*() {
+      const { layer } = counted()
+      const world = Library.layer().pipe(Layer.provide(Layer.mergeAll(layer, Upcaster.layer())))
+      const fetch = yield* handler(Api.make(Library).layer, world)
+      const lend = { to: "Ada", due: null }
+      const statuses = [
+        yield* post(fetch, "/books/a/add", { title: "Atlas", weight: 1 }, { "if-match": "\"3\", \"0\"" }),
+        yield* post(fetch, "/books/a/lend", lend, { "if-match": "*" }),
+        yield* post(fetch, "/books/a/return", {}, { "if-match": "\"1\",\"2\"", "idempotency-key": "k" }),
+        // What was done under a key is answered again, whatever has become of the versions.
+        yield* post(fetch, "/books/a/return", {}, { "if-match": "\"1\",\"2\"", "idempotency-key": "k" }),
+        yield* post(fetch, "/books/a/lend", lend, { "if-match": "\"1\",\"2\"" })
+      ].map(({ headers, status }) => [status, headers.get("idempotency-replayed")])
+      assert.deepStrictEqual(statuses, [[200, null], [200, null], [200, null], [200, "true"], [412, null]])
+    }).pipe(Effect.scoped))
+})
+
+describe("Varve-After", () => {
+  it.live("of an own write lets an instance and its history be read at once", () =>
+    Effect.gen(function*() {
+      const { layer } = counted()
+      const world = Library.layer().pipe(Layer.provide(Layer.mergeAll(layer, Upcaster.layer())))
+      const fetch = yield* handler(Api.make(Library).layer, world)
+      const written = yield* post(fetch, "/books/a/add", { title: "Atlas", weight: 1 })
+      const headers = { "varve-after": written.headers.get("varve-position")!, "varve-wait": "0" }
+      assert.strictEqual((yield* get(fetch, "/books/a", headers)).status, 200)
+      assert.strictEqual((yield* get(fetch, "/books/a/history", headers)).status, 200)
+      assert.strictEqual((yield* get(fetch, "/books/a", { "varve-after": "soon" })).status, 400)
+    }).pipe(Effect.scoped))
+})
