@@ -4,14 +4,12 @@ import * as shortDigest from "./shortDigest.ts"
 
 const encoder = new TextEncoder()
 
-/** Up to this many bytes a digest is made here: to ask Web Crypto for it, and to wait, takes several times as long. */
-const bytesAtOnce = 1_024
-
 /** SHA-256 of a text. A runtime without Web Crypto is a defect where the text is long: there is no id without it. */
 export const sha256 = (text: string): Effect.Effect<Uint8Array> =>
   Effect.suspend(() => {
+    const digest = shortDigest.sha256(text)
+    if (digest !== undefined) return Effect.succeed(digest)
     const bytes = encoder.encode(text)
-    if (bytes.length <= bytesAtOnce) return Effect.succeed(shortDigest.sha256(bytes))
     return Effect.flatMap(
       WebCrypto.WebCrypto,
       (crypto) => Effect.promise(async () => new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)))

@@ -1,4 +1,4 @@
-/** SHA-256 (FIPS 180-4) of few bytes, without waiting. */
+/** SHA-256 (FIPS 180-4) of short texts, without waiting. */
 
 /** The first 32 bits of the fractional part of a root of a prime. */
 const fraction = (root: number): number => (root - Math.floor(root)) * 2 ** 32 | 0
@@ -14,9 +14,20 @@ const turned = (word: number, bits: number): number => word >>> bits | word << 3
 /** Words of the block at work: nothing yields between one and the next. */
 const words = new Int32Array(64)
 
-/** Takes a block into a state. */
-const mix = (state: Int32Array, block: DataView, offset: number): void => {
-  for (let i = 0; i < 16; i++) words[i] = block.getInt32(offset + 4 * i)
+/** Up to this many bytes a digest is made here: to ask Web Crypto for it, and to wait, takes several times as long. */
+const bytesAtOnce = 1_024
+
+/** The bytes at work, with room for what is behind them: a buffer each would take as long as the digest of it. */
+const bytes = new Uint8Array(bytesAtOnce + 64)
+const room = bytes.subarray(0, bytesAtOnce)
+
+const encoder = new TextEncoder()
+
+/** Takes the block at an offset into a state. */
+const mix = (state: Int32Array, offset: number): void => {
+  for (let i = 0, at = offset; i < 16; i++, at += 4) {
+    words[i] = bytes[at]! << 24 | bytes[at + 1]! << 16 | bytes[at + 2]! << 8 | bytes[at + 3]!
+  }
   for (let i = 16; i < 64; i++) {
     const far = words[i - 15]!
     const near = words[i - 2]!
@@ -56,16 +67,19 @@ const mix = (state: Int32Array, block: DataView, offset: number): void => {
   state[7]! += h
 }
 
-export const sha256 = (bytes: Uint8Array): Uint8Array => {
-  // Behind the bytes are a bit, and, at the end of a block, their number in bits.
-  const padded = new Uint8Array(Math.ceil((bytes.length + 9) / 64) * 64)
-  padded.set(bytes)
-  padded[bytes.length] = 0x80
-  const view = new DataView(padded.buffer)
-  view.setUint32(padded.length - 4, bytes.length * 8)
+/** The digest of a text; `undefined` where it has more than 1,024 bytes. */
+export const sha256 = (text: string): Uint8Array | undefined => {
+  const { read, written } = encoder.encodeInto(text, room)
+  if (read < text.length) return undefined
+  // Behind the bytes are a bit, and, at the end of a block, their number in bits: so few that 16 bits say it.
+  const length = Math.ceil((written + 9) / 64) * 64
+  bytes.fill(0, written, length)
+  bytes[written] = 0x80
+  bytes[length - 2] = written >>> 5
+  bytes[length - 1] = written << 3
   const state = start.slice()
-  for (let offset = 0; offset < padded.length; offset += 64) mix(state, view, offset)
-  const result = new DataView(new ArrayBuffer(32))
-  for (let i = 0; i < 8; i++) result.setInt32(4 * i, state[i]!)
-  return new Uint8Array(result.buffer)
+  for (let offset = 0; offset < length; offset += 64) mix(state, offset)
+  const digest = new Uint8Array(32)
+  for (let i = 0; i < 32; i++) digest[i] = state[i >> 2]! >>> (24 - 8 * (i & 3))
+  return digest
 }
