@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Aggregate, CommitId } from "@varve/core"
 import { Optimistic } from "@varve/http/client"
-import { Effect, Exit, Fiber, Layer, Option, Stream } from "effect"
+import { Effect, Exit, Fiber, Latch, Layer, Option, Stream } from "effect"
 import { AtomRegistry } from "effect/reactivity"
 import { TestClock } from "effect/testing"
 import { Account, Close, Deposit, Id, Insufficient, NotOpen, Open, Withdraw } from "../core/Account.ts"
@@ -74,6 +74,28 @@ describe("an optimistic client", () => {
       assert.deepStrictEqual([balanceOf(confirmed), confirmed.confirmed === confirmed.row], [70, true])
       assert.isAtLeast(confirmed.position, Option.getOrThrow(receipt).last)
       assert.deepStrictEqual(client.optimistic.pending.getSnapshot(), [])
+    }))
+
+  it.effect("takes no row that it asks for in place of a change that is on its way", () =>
+    Effect.gen(function*() {
+      const { hold, open, there, weather } = yield* world
+      yield* there(Account.execute(ada, Open.make({ owner: "Ada" })))
+      const client = yield* open()
+      const row = client.optimistic.row(World.Balances, ada)
+      yield* until(row, ({ loading }) => !loading)
+      const letGo = hold("change")
+      const asked = yield* Latch.make()
+      const { gate } = weather
+      weather.gate = (call) => Effect.andThen(call.startsWith("getMany") ? asked.open : Effect.void, gate!(call))
+      yield* client.run(Account.execute(ada, Deposit.make({ cents: 70 })))
+      yield* TestClock.adjust("1 second")
+      yield* asked.await
+      const shown = row.getSnapshot()
+      assert.deepStrictEqual([balanceOf(shown), shown.pending.length], [70, 1])
+      assert.deepStrictEqual(Option.map(shown.confirmed, ({ balance }) => balance), Option.some(0))
+      letGo()
+      const confirmed = yield* until(row, ({ pending }) => pending.length === 0)
+      assert.deepStrictEqual([balanceOf(confirmed), confirmed.confirmed === confirmed.row], [70, true])
     }))
 
   it.effect("takes back what the server rejects, and decides anew what was given behind it", () =>

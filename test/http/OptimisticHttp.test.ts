@@ -1,13 +1,13 @@
 /** Optimistic clients over real connections, which are cut, of a server that is stopped and started again. */
 import { NodeHttpServer } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { CommitId, EventStore, Upcaster } from "@varve/core"
+import { CommitId, Domain, EventStore, Projection, Upcaster } from "@varve/core"
 import { Api, Live, LiveApi, LiveSocket } from "@varve/http"
 import { Client, Optimistic } from "@varve/http/client"
-import { Context, Effect, Exit, Fiber, Layer, Option, Scope } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, Option, Schema, Scope } from "effect"
 import { FetchHttpClient, HttpRouter } from "effect/http"
 import type { Server } from "node:http"
-import { Account, Deposit, Id, Open, Withdraw } from "../core/Account.ts"
+import { Account, Deposit, Deposited, Id, Open, Opened, Withdraw, Withdrawn } from "../core/Account.ts"
 import { random } from "../support/random.ts"
 import * as Loopback from "./Loopback.ts"
 import * as World from "./OptimisticWorld.ts"
@@ -15,7 +15,26 @@ import * as World from "./OptimisticWorld.ts"
 const seeds = Number(process.env["VARVE_OPTIMISTIC_HTTP_SEEDS"] ?? 3)
 const first = Number(process.env["VARVE_OPTIMISTIC_HTTP_SEED"] ?? 1)
 
-const api = Api.make(World.Bank)
+/** Rows that a deposit leaves as they are. */
+class Owners extends Projection.make("Owners", {
+  row: Schema.Struct({ owner: Schema.String }),
+  events: [Opened, Deposited]
+}).fold({
+  on: { Opened: (_, { owner }) => ({ owner }), Deposited: (row) => row }
+}) {}
+
+/** Rows of those who have withdrawn something since their last deposit. */
+class Spenders extends Projection.make("Spenders", {
+  row: Schema.Struct({ cents: Schema.Int }),
+  events: [Deposited, Withdrawn]
+}).fold({
+  on: { Deposited: () => undefined, Withdrawn: (_, { cents }) => ({ cents }) }
+}) {}
+
+const { aggregates, projections } = World.Bank
+const Bank = Domain.make("Bank", { aggregates, projections: [...projections, Owners, Spenders] })
+
+const api = Api.make(Bank)
 
 const layerStore = Layer.merge(EventStore.layerMemory, Upcaster.layer())
 type Store = Layer.Success<typeof layerStore>
@@ -27,13 +46,13 @@ const serving = (mode: "live" | "async", store: Context.Context<Store>) => (serv
       Layer.provide(NodeHttpServer.layer(() => server, { port, host: "127.0.0.1" }))
     )
   ).pipe(
-    Layer.provide(Live.layer(World.Bank)),
-    Layer.provideMerge(World.Bank.layer({ Balances: mode, Totals: mode })),
+    Layer.provide(Live.layer(Bank)),
+    Layer.provideMerge(Bank.layer({ Balances: mode, Totals: mode, Owners: mode, Spenders: mode })),
     Layer.provide(Layer.succeedContext(store))
   )
 
 const clientOf = (url: string, overSocket: boolean, storage: Optimistic.Storage) =>
-  Client.layerOptimistic(World.Bank, {
+  Client.layerOptimistic(Bank, {
     url,
     storage,
     answerTimeout: "1 second",
@@ -164,4 +183,46 @@ describe("optimistic clients over connections that are cut", () => {
       }),
     20_000 + seeds * 1_000
   )
+})
+
+const leavesRows = Effect.fnUntraced(function*(mode: "live" | "async", overSocket: boolean) {
+  const server = yield* Loopback.make(serving(mode, yield* Layer.build(layerStore)))
+  const context = yield* Layer.build(clientOf(server.url, overSocket, World.storage()))
+  const { list, pending, row } = Context.get(context, Optimistic.Optimistic)
+  const ada = ids[0]!
+  yield* Effect.gen(function*() {
+    yield* Account.execute(ada, Open.make({ owner: "Ada" }))
+    const watched = {
+      owner: row(Owners, ada),
+      owners: list(Owners),
+      spender: row(Spenders, ada),
+      spenders: list(Spenders)
+    }
+    for (const live of Object.values(watched)) {
+      yield* Effect.acquireRelease(Effect.sync(() => live.subscribe(() => {})), (stop) => Effect.sync(stop))
+    }
+    yield* World.until(watched.owner, ({ confirmed }) => Option.isSome(confirmed))
+    yield* World.until(watched.owners, ({ loading, rows }) => !loading && rows.length === 1)
+    yield* World.until(watched.spender, ({ loading }) => !loading)
+    yield* World.until(watched.spenders, ({ loading }) => !loading)
+    for (const cents of [5, 6]) {
+      yield* Account.execute(ada, Deposit.make({ cents }))
+      yield* World.until(pending, (all) => all.length === 0)
+      assert.deepStrictEqual(watched.owner.getSnapshot().confirmed, Option.some({ owner: "Ada" }))
+      assert.deepStrictEqual(watched.owner.getSnapshot().pending, [])
+      assert.deepStrictEqual(watched.owners.getSnapshot().pending, [])
+      assert.deepStrictEqual(watched.spender.getSnapshot().row, Option.none())
+      assert.deepStrictEqual(watched.spenders.getSnapshot().rows, [])
+    }
+  }).pipe(Effect.provideContext(context))
+}, Effect.scoped)
+
+describe("an optimistic client over a connection", () => {
+  it.live("confirms a command at once whose events leave all rows as they are", () =>
+    Effect.all([
+      leavesRows("live", true),
+      leavesRows("live", false),
+      leavesRows("async", true),
+      leavesRows("async", false)
+    ], { concurrency: 4 }), 10_000)
 })

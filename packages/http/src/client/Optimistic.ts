@@ -133,8 +133,10 @@ export class Optimistic extends Context.Service<Optimistic, {
  *
  * - **The server decides.** A command that is rejected here is sent all the same: the state here may be old, the clock
  *   wrong, the page of an earlier release. Its `Pending.prediction` says so at once
- * - **Stored**: the events as the server tells them stay on the rows until the rows that have seen them come. A row that
- *   comes while a command is under way, and of which nobody can tell whether it is in it, is held back until that is known
+ * - **Stored**: the events as the server tells them stay on the rows until the rows that have seen them come. Nobody tells
+ *   of a row that an event leaves as it was: where nothing comes within 200 milliseconds, the rows are read, and those that
+ *   are what they were have seen the events. A row that comes while a command is under way, and of which nobody can tell
+ *   whether it is in it, is held back until that is known
  * - **Rejected, refused, or a conflict**: its events leave the rows; the commands behind it are decided anew on what
  *   remains, and once more when the state was read anew. `execute` fails, and `Optimistic.failed` has it
  * - **No answer**: the command is sent again under its id, with pauses that grow

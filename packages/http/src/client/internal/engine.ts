@@ -188,6 +188,13 @@ export class Engine {
     this.changed()
   }
 
+  /** Takes rows that were asked for although they are watched, as they are at a position or behind it. */
+  agree(watch: Watch, keys: Iterable<string>, rows: ReadonlyMap<string, unknown>, seen: number): void {
+    const came = this.tick()
+    for (const key of keys) watch.agree(key, rows.get(key), seen, came)
+    this.changed()
+  }
+
   /** Brings everything together, and tells who listens. */
   changed(): void {
     for (const watch of this.watches.values()) watch.settle(this.commands)
@@ -216,9 +223,14 @@ export class Engine {
 
   private isAwaited(command: Command): boolean {
     for (const watch of this.watches.values()) {
-      if (watch.subject.tenant === command.stream.tenant && watch.awaits(command)) return true
+      if (watch.awaited(command).length > 0) return true
     }
     return false
+  }
+
+  /** The stored commands that rows of a watch are not known to have seen. */
+  unseen(watch: Watch): ReadonlyArray<Command> {
+    return this.commands.filter((command) => command.receipt !== undefined && watch.awaited(command).length > 0)
   }
 
   /** Waits until something holds. */

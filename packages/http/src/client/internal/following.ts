@@ -10,6 +10,7 @@ import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import type { Engine } from "./engine.ts"
+import type { Command } from "./pendingCommand.ts"
 import type { Sender } from "./sending.ts"
 import type { Watch } from "./watch.ts"
 
@@ -24,6 +25,16 @@ const askAgain = 3
 
 /** Milliseconds between two looks at a watch of which nothing comes. */
 const lookMillis = 1_000
+
+/**
+ * How long a stored command waits for a change of its rows before they are asked whether they have seen it, in milliseconds:
+ * at first, and at the longest.
+ */
+const unseenMillis = 200
+const unseenMillisAtMost = 5_000
+
+/** Most rows that are asked so at a time. */
+const keysAsked = 1_000
 
 /** Follows what is watched, for as long as somebody listens. */
 export class Follower {
@@ -115,8 +126,9 @@ export class Follower {
     )
     const beside = Effect.all([
       order === undefined || watch.loaded ? Effect.void : this.lookWhetherEmpty(watch),
-      this.lookWhetherWell(watch)
-    ], { concurrency: 2 })
+      this.lookWhetherWell(watch),
+      this.lookWhetherSeen(watch)
+    ], { concurrency: 3 })
     const following = Effect.raceFirst(changes, Effect.andThen(beside, Effect.never))
     return Effect.catchCause(following, (cause) => {
       const found = Cause.findError(cause)
@@ -151,6 +163,33 @@ export class Follower {
         watch.error = Option.none()
         this.engine.changed()
       })
+    )
+  }
+
+  /** Nobody tells that an event has left a row as it was: where no change comes of a stored command, the rows are asked. */
+  private lookWhetherSeen(watch: Watch): Effect.Effect<never> {
+    const { engine } = this
+    return Effect.gen({ self: this }, function*() {
+      yield* engine.until(() => engine.unseen(watch).length > 0)
+      let waiting = engine.unseen(watch)
+      for (let pause = unseenMillis;; pause = Math.min(pause * 2, unseenMillisAtMost)) {
+        yield* Effect.sleep(pause)
+        const unseen = engine.unseen(watch)
+        // What was stored meanwhile is given as long for its changes to come.
+        waiting = waiting.filter((command) => unseen.includes(command))
+        if (waiting.length === 0) return
+        yield* this.askWhetherSeen(watch, waiting)
+      }
+    }).pipe(Effect.forever)
+  }
+
+  private askWhetherSeen(watch: Watch, waiting: ReadonlyArray<Command>): Effect.Effect<void> {
+    const keys = Array.from(new Set(waiting.flatMap((command) => watch.awaited(command)))).slice(0, keysAsked)
+    // A command that is stored has left one.
+    const after = this.lastReceipt(watch)!
+    return this.reading(watch).getMany(keys, { after }).pipe(
+      Effect.tap((rows) => Effect.sync(() => this.engine.agree(watch, keys, rows, after.last))),
+      Effect.ignoreCause
     )
   }
 

@@ -1,4 +1,5 @@
 import type { CommitId, Projection, ProjectionError, Rows } from "@varve/core"
+import * as Equal from "effect/Equal"
 import * as Option from "effect/Option"
 import type { List, Row } from "../OptimisticState.ts"
 import { type Command, foldAll, goingTo, type Happened, keep } from "./pendingCommand.ts"
@@ -138,6 +139,16 @@ export class Watch {
     this.held.set(key, { ...found, inside: false, known: true })
   }
 
+  /**
+   * Takes a row that was asked for although it is watched. One that is the same as was told last has seen as much: an event
+   * that leaves a row as it was is not told. One that differs says nothing: it comes as a change, in its turn.
+   */
+  agree(key: string, row: unknown, seen: number, came: number): void {
+    const last = this.held.get(key) ?? this.told.get(key)
+    if (last?.known !== true || !Equal.equals(last.row, row)) return
+    this.held.set(key, { ...last, came, seen: Math.max(last.seen, seen) })
+  }
+
   /** Whether rows that the events of a command go to are being asked for. */
   isAsking({ touched }: Command): boolean {
     return Array.from(touched.get(this.subject.projection.tag)?.keys() ?? []).some((key) => this.asked.has(key))
@@ -212,12 +223,12 @@ export class Watch {
     }
   }
 
-  /** Whether rows still wait for a command that is stored. */
-  awaits(command: Command): boolean {
-    for (const key of command.touched.get(this.subject.projection.tag)?.keys() ?? []) {
-      if (this.isMine(key) && this.isOn(command, key, this.told.get(key))) return true
-    }
-    return false
+  /** The keys of rows that a command goes to, and that are not known to have seen it. */
+  awaited(command: Command): ReadonlyArray<string> {
+    const { projection: { tag }, tenant } = this.subject
+    if (command.stream.tenant !== tenant) return []
+    return Array.from(command.touched.get(tag)?.keys() ?? [])
+      .filter((key) => this.isMine(key) && this.isOn(command, key, this.told.get(key)))
   }
 
   private isMine(key: string): boolean {
