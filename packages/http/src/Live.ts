@@ -51,6 +51,11 @@ export interface Options extends LiveOptions {}
  *
  * A message with a position says that everything up to there has been told: it is the place to resume from.
  *
+ * **Gotchas**
+ *
+ * The rows that a reader begins with may have seen more than their position says. A change that was being read meanwhile
+ * comes behind them, so that a row may be told as it was before, for some milliseconds: its newest state comes last.
+ *
  * @category models
  * @since 0.1.0
  */
