@@ -109,6 +109,17 @@ describe("batches", () => {
       }))
   )
 
+  it.live("many to one stream go in one", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { lock, results, transactions } = yield* behindLock(
+        Array.from({ length: 64 }, (_, i) => commitTo("one", i)),
+        { waiters: 1 }
+      )
+      yield* lock.release
+      expect(new Set(yield* results)).toEqual(new Set(["written"]))
+      expect(yield* transactions).toEqual([[1]])
+    })))
+
   it.live("a store that is closed answers both", () =>
     Effect.scoped(Effect.gen(function*() {
       const { lock, results, scope } = yield* behindLock(apart("a", 64), { waiters: 2 })

@@ -52,11 +52,15 @@ const fail = (reason: EventStoreError.EventStoreError["reason"]): Result =>
 const unavailable = (what: string, expected: string, actual: string): Result =>
   fail(new EventStoreError.Unavailable({ what, expected, actual }))
 
+const tell = (entry: Entry, result: Result): void => {
+  entry.resume(result)
+  entry.onDone?.()
+}
+
 const finish = (entry: Entry, result: Result): void => {
   if (entry.done) return
   entry.done = true
-  entry.resume(result)
-  entry.onDone?.()
+  tell(entry, result)
 }
 
 /**
@@ -95,7 +99,8 @@ const countApart = (waiting: Entries, underWay: Iterable<Entries>, most: number)
  * A batch is a prefix of the queue, and the database judges the commits of a batch in their order. Two that are under way
  * have no id and no stream in common, be it written or checked, so it is all the same which of them the database takes
  * first: every commit is judged behind those before it that it has to do with. A batch ends before a second commit of an
- * id that is in it, which then finds the first one stored.
+ * id that is in it, which then finds the first one stored. Where what waits has too much in common, all of it goes in one
+ * batch, and some callers are answered when the next one is on its way: it takes up what the others have come with again.
  *
  * Every entry is answered: the sending is bounded in time, whatever it ends with is handed to the entries it has not
  * answered, and closing the scope answers those that wait.
@@ -126,6 +131,16 @@ export const make = (
     let closed = false
     /** What waits has to do with what is under way. */
     let blocked = false
+    /** So it was the last time that there was enough for two batches. */
+    let entangled = false
+    /** Answers that are told when the next batch is on its way. */
+    let answers: Array<readonly [Entry, Result]> = []
+
+    const tellAll = (): void => {
+      const told = answers
+      answers = []
+      for (const [entry, result] of told) tell(entry, result)
+    }
 
     /** Whether what waits is worth a batch beside one that is under way. */
     const isWorthwhile = (commits: number): boolean =>
@@ -134,22 +149,40 @@ export const make = (
     /** A database in this process does one thing at a time, and rows that ride are those that the batch before has left. */
     const isAlone = (): boolean => settings.yieldFirst || !attached.isEmpty
 
-    /** How many of what waits, and at most `most`, can go now. */
-    const free = (most: number): number => {
-      if (underWay.size === 0) return most
+    /**
+     * How many of a batch are answered at once. Where no batch can go beside another, the others are when the next one is on
+     * its way, so that program and database work at the same time.
+     */
+    const countAtOnce = (batch: Entries): number => {
+      if (isAlone() || !entangled || underWay.size > 1 || batch.length + pending.length < apartFrom) return batch.length
+      return pending.length > 0 ? 0 : batch.length >> 1
+    }
+
+    /** How many of what waits can go beside what is under way. */
+    const countBeside = (): number => {
       if (isAlone() || !isWorthwhile(pending.length)) return 0
-      const apart = countApart(pending, underWay, most)
-      blocked = apart < Math.min(pending.length, most)
-      return isWorthwhile(apart) ? apart : 0
+      const half = Math.ceil((pending.length + commitsUnderWay) / 2)
+      const end = Math.min(pending.length, half, Limits.commitsPerBatch)
+      const apart = countApart(pending, underWay, end)
+      blocked = apart < end
+      entangled = !isWorthwhile(apart)
+      return entangled ? 0 : apart
+    }
+
+    /** How many of what waits go where nothing is under way: half of many, if the others can go beside them. */
+    const countFirst = (): number => {
+      const end = Math.min(pending.length, Limits.commitsPerBatch)
+      const half = Math.ceil(pending.length / 2)
+      if (isAlone() || pending.length < apartFrom || half >= end) return end
+      entangled = countApart(pending.slice(half), [pending.slice(0, half)], half) < worthwhile * half
+      return entangled ? end : half
     }
 
     const cut = (): Entries => {
       const now = performance.now()
       const batch: Array<Entry> = []
       const ids = new Set<CommitId.CommitId>()
-      const all = pending.length + commitsUnderWay
-      const half = isAlone() || all < apartFrom ? all : Math.ceil(all / 2)
-      const end = Math.min(pending.length, free(Math.min(half, Limits.commitsPerBatch)))
+      const end = underWay.size === 0 ? countFirst() : countBeside()
       let [taken, events, bytes] = [0, 0, 0]
       for (; taken < end; taken++) {
         const entry = pending[taken]!
@@ -183,9 +216,15 @@ export const make = (
         let wrote = false
         // Before the callers go on: what they read next waits for what is missed.
         told.missed()
+        // What is sent once more is in doubt, and its next part may take long.
+        const atOnce = check ? batch.length : countAtOnce(batch)
         sent.answers.forEach((answer, i) => {
           if (answer._tag === "Success" && !answer.value.replayed) wrote = true
-          finish(batch[i]!, answer)
+          const entry = batch[i]!
+          if (i < atOnce) return finish(entry, answer)
+          if (entry.done) return
+          entry.done = true
+          answers.push([entry, answer])
         })
         const events = wrote ? written : Effect.void
         return told.moved ? Effect.andThen(events, moved) : events
@@ -249,6 +288,8 @@ export const make = (
     /** Sends batches until nothing waits, or what waits is for the other lane to send. */
     const lane = Effect.gen(function*() {
       while (true) {
+        // Behind the sending, which comes first as long as a connection is free.
+        if (answers.length > 0) queueMicrotask(tellAll)
         // A database in this process answers before its callers have come again: they come first.
         if (settings.yieldFirst) yield* Effect.yieldNow
         // While no connection is held, and what waits may still be withdrawn.
