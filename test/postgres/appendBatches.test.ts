@@ -2,7 +2,7 @@ import { PgClient } from "@effect/sql-pg"
 import { describe, expect, it } from "@effect/vitest"
 import { type Commit, CommitId, EventStore, StreamName } from "@varve/core"
 import { Postgres } from "@varve/postgres"
-import { Effect, Exit, Fiber, Layer, Redacted, Scope } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, Redacted, Scope } from "effect"
 import * as Locks from "../support/Locks.ts"
 import * as TestServer from "../support/TestServer.ts"
 
@@ -108,6 +108,22 @@ describe("batches", () => {
         expect(new Set(all.slice(2, -1))).toEqual(new Set(["written"]))
       }))
   )
+
+  it.live("the second waits for the first for longer than for another writer", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const url = yield* TestServer.database
+      const pool = Postgres.layerPool({ url: Redacted.make(url), lockTimeout: "100 millis" })
+      const context = yield* Layer.build(pool)
+      const sql = Context.get(context, PgClient.PgClient)
+      // A database whose disk is slow, once.
+      yield* sql.unsafe(`CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM pg_sleep(0.4); RETURN NULL; END $$`)
+      yield* sql.unsafe("CREATE TRIGGER slow AFTER INSERT ON varve.events FOR EACH STATEMENT EXECUTE FUNCTION slow()")
+      const { append } = Context.get(context, EventStore.EventStore)
+      const receipts = yield* Effect.forEach(apart("a", 64), (commit) => append(commit), { concurrency: "unbounded" })
+      expect(receipts.length).toBe(64)
+      expect(yield* sql.unsafe("SELECT count(DISTINCT xmin::text)::integer FROM varve.events").values).toEqual([[2]])
+    })))
 
   it.live("many to one stream go in one", () =>
     Effect.scoped(Effect.gen(function*() {

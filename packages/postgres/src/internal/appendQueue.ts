@@ -208,6 +208,12 @@ export const make = (
       return batch
     }
 
+    /** Whether a batch is under way that was sent before this one: then that one may have the lock of the writers. */
+    const isBehind = (batch: Entries): boolean => {
+      const [first] = underWay
+      return first !== undefined && !first.includes(batch[0]!)
+    }
+
     /** Sends entries, answers each, and fails only where it is not known what became of them. */
     const write = (entries: Entries, check: boolean): Effect.Effect<void, SqlError> => {
       let batch: Entries = []
@@ -240,6 +246,8 @@ export const make = (
         onFailure: (error): Effect.Effect<void, SqlError> => {
           if (batch.length === 0 || !isRolledBack(error)) return Effect.fail(error)
           if (isKnownCommit(error) && !check) return write(batch, true)
+          // Nobody is to fail by the wait for a batch of this process, which takes as long as the database does.
+          if (error.reason._tag === "LockTimeoutError" && isBehind(batch)) return write(batch, check)
           if (batch.length > 1 && isAboutData(error)) {
             // One commit that the database cannot hold must not fail its neighbours.
             const half = batch.length >> 1
