@@ -264,19 +264,21 @@ const make = Effect.fnUntraced(function*(domain: Domain.Any, options: Options | 
     return subscription
   })
 
-  const counted = Effect.fnUntraced(function*(tag: string, over: Connection | undefined) {
-    if (closed) return yield* unavailable(tag, nowhere, "a server that goes on", "one that closes")
-    const expected = subscribers.take(over?.client)
-    if (expected !== undefined) return yield* unavailable(tag, "readers of live rows", expected, "one more")
-    if (over !== undefined) over.following++
-    yield* Effect.addFinalizer(() =>
-      Effect.sync(() => {
-        subscribers.leave(over?.client)
-        if (over !== undefined) over.following--
-        if (closed && subscribers.taken === 0) left.openUnsafe()
-      })
+  const counted = (tag: string, over: Connection | undefined) =>
+    Effect.acquireRelease(
+      Effect.gen(function*() {
+        if (closed) return yield* unavailable(tag, nowhere, "a server that goes on", "one that closes")
+        const expected = subscribers.take(over?.client)
+        if (expected !== undefined) return yield* unavailable(tag, "readers of live rows", expected, "one more")
+        if (over !== undefined) over.following++
+      }),
+      () =>
+        Effect.sync(() => {
+          subscribers.leave(over?.client)
+          if (over !== undefined) over.following--
+          if (closed && subscribers.taken === 0) left.openUnsafe()
+        })
     )
-  })
 
   const end = Latch.makeUnsafe(false)
   const left = Latch.makeUnsafe(false)

@@ -58,11 +58,8 @@ class Sending {
   private frame = 0
   private acknowledged = 0
   private waiting: (() => void) | undefined
-  private readonly target: (id: string) => string
-
-  constructor(target: (id: string) => string) {
-    this.target = target
-  }
+  /** Names of the projections. */
+  private readonly targets = new Map<string, string>()
 
   /** Takes note of an answer; whether there is room for it. */
   answer(part: string): boolean {
@@ -81,7 +78,8 @@ class Sending {
   }
 
   /** Has what a subscription tells sent, as it comes. */
-  listen(id: string, subscription: Subscription): void {
+  listen(id: string, target: string, subscription: Subscription): void {
+    this.targets.set(id, target)
     subscription.outlet.whenReady(() => {
       this.ready.set(id, subscription)
       this.wake()
@@ -99,6 +97,7 @@ class Sending {
       const scope = this.entries.get(id)
       this.ready.delete(id)
       this.entries.delete(id)
+      this.targets.delete(id)
       if (this.entries.size === 0) this.left.openUnsafe()
       return scope === undefined ? Effect.void : Scope.close(scope, Exit.void)
     })
@@ -138,10 +137,12 @@ class Sending {
     for (const [id, subscription] of this.ready) {
       if (parts.length >= rowsPerBatch) break
       this.ready.delete(id)
-      const { all, isOver } = tellAll(this.target(id), subscription.outlet.take(), subscription.idOf)
+      // It is known from when it was first listened to until it is dropped.
+      const target = this.targets.get(id)!
+      const { all, isOver } = tellAll(target, subscription.outlet.take(), subscription.idOf)
       for (const one of all) parts.push(toPart(id, one))
       if (isOver) this.over.push(id)
-      else this.listen(id, subscription)
+      else this.listen(id, target, subscription)
     }
     return this.frameOf(parts)
   }
@@ -228,8 +229,7 @@ export const serve = Effect.fnUntraced(function*(
   const over = yield* Deferred.make<Closing | undefined>()
   const close = (closing: Closing | undefined) => Deferred.succeed(over, closing)
   connection.whenOver((reason) => Deferred.doneUnsafe(over, Exit.succeed(reason)))
-  const targets = new Map<string, string>()
-  const sending = new Sending((id) => targets.get(id) ?? "live rows")
+  const sending = new Sending()
 
   const answer = (id: string, problem: Problem) =>
     Effect.suspend(() => sending.answer(failure(id, problem)) ? Effect.void : close("stalled"))
@@ -251,10 +251,9 @@ export const serve = Effect.fnUntraced(function*(
         Scope.provide(own)(live.subscribe(projection.tag, of, { after, allowed, over: connection })),
         problems.ofProjection
       )
-      targets.set(id, projection.tag)
       // A client that takes nothing is the same for all that it follows.
       subscription.outlet.onStalled = () => Deferred.doneUnsafe(over, Exit.succeed("stalled" as const))
-      sending.listen(id, subscription)
+      sending.listen(id, projection.tag, subscription)
     }).pipe(
       Effect.catch((problem) => Effect.andThen(sending.drop(id), answer(id, problem))),
       Effect.forkIn(own)
