@@ -164,8 +164,8 @@ const parseBody = (bytes: ArrayBuffer, contentType: string | undefined): Effect.
  * The body as JSON; `undefined` where there is none.
  *
  * What comes next waits for the end of the turn of the event loop. The requests that have come in one turn are then carried
- * out one behind the other, without the server's work on connections in between: under load a command takes a fifth less, and
- * what they write goes to the store in one batch.
+ * out one behind the other, without the server's work on connections in between: under load a command takes less
+ * time, and what they write goes to the store in one batch.
  */
 export const body = ({ request }: Incoming, limitBytes: number): Effect.Effect<unknown, Problem> => {
   // What says to be too large is not waited for.
