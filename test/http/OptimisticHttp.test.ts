@@ -12,7 +12,7 @@ import { random } from "../support/random.ts"
 import * as Loopback from "./Loopback.ts"
 import * as World from "./OptimisticWorld.ts"
 
-const seeds = Number(process.env["VARVE_OPTIMISTIC_HTTP_SEEDS"] ?? 3)
+const seeds = Number(process.env["VARVE_OPTIMISTIC_HTTP_SEEDS"] ?? 1)
 const first = Number(process.env["VARVE_OPTIMISTIC_HTTP_SEED"] ?? 1)
 
 /** Rows that a deposit leaves as they are. */
