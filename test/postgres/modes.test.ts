@@ -11,7 +11,7 @@ import { everything, everythingHappens, Plan } from "../core/ModesPlan.ts"
 import { halted, judged, type World } from "../core/ModesWorld.ts"
 import * as TestServer from "../support/TestServer.ts"
 
-const runs = Number(process.env.VARVE_MODES_RUNS ?? 6)
+const runs = Number(process.env.VARVE_MODES_RUNS ?? 3)
 
 /** What is parked is warned of. */
 const quiet = Logger.layer([])
