@@ -122,7 +122,6 @@ export const make = (
     const patience = Duration.toMillis(settings.timeout)
     const pending: Array<Entry> = []
     const underWay = new Set<Entries>()
-    let commitsUnderWay = 0
     /** Of the loops that send batches: those that run, and whether one is about to. */
     const lanes = new Set<Fiber.Fiber<void>>()
     let running = 0
@@ -142,9 +141,18 @@ export const make = (
       for (const [entry, result] of told) tell(entry, result)
     }
 
+    /** How many commits are under way. */
+    const countUnderWay = (): number => {
+      let count = 0
+      for (const batch of underWay) count += batch.length
+      return count
+    }
+
     /** Whether what waits is worth a batch beside one that is under way. */
-    const isWorthwhile = (commits: number): boolean =>
-      commits >= worthwhile * commitsUnderWay && commits + commitsUnderWay >= apartFrom
+    const isWorthwhile = (commits: number): boolean => {
+      const before = countUnderWay()
+      return commits >= worthwhile * before && commits + before >= apartFrom
+    }
 
     /** A database in this process does one thing at a time, and rows that ride are those that the batch before has left. */
     const isAlone = (): boolean => settings.yieldFirst || !attached.isEmpty
@@ -161,7 +169,7 @@ export const make = (
     /** How many of what waits can go beside what is under way. */
     const countBeside = (): number => {
       if (isAlone() || !isWorthwhile(pending.length)) return 0
-      const half = Math.ceil((pending.length + commitsUnderWay) / 2)
+      const half = Math.ceil((pending.length + countUnderWay()) / 2)
       const end = Math.min(pending.length, half, Limits.commitsPerBatch)
       const apart = countApart(pending, underWay, end)
       blocked = apart < end
@@ -310,11 +318,9 @@ export const make = (
           return
         }
         underWay.add(batch)
-        commitsUnderWay += batch.length
         start()
         yield* traced(batch)
         underWay.delete(batch)
-        commitsUnderWay -= batch.length
         blocked = false
       }
     })
