@@ -2,7 +2,7 @@ import { PgClient } from "@effect/sql-pg"
 import { describe, expect, it } from "@effect/vitest"
 import { type Commit, CommitId, EventStore, StreamName } from "@varve/core"
 import { Postgres } from "@varve/postgres"
-import { Context, Effect, Exit, Fiber, Layer, Redacted, Scope } from "effect"
+import { Cause, Context, Effect, Exit, Fiber, Layer, Redacted, Scope, Tracer } from "effect"
 import * as Locks from "../support/Locks.ts"
 import * as TestServer from "../support/TestServer.ts"
 
@@ -135,6 +135,27 @@ describe("batches", () => {
       expect(new Set(yield* results)).toEqual(new Set(["written"]))
       expect(yield* transactions).toEqual([[1]])
     })))
+
+  it.live("one that dies of a defect answers its callers, and lets the next ones pass", () => {
+    let spans = 0
+    const tracer = Tracer.make({
+      span: (options) => {
+        if (options.name === "EventStore.appendBatch" && spans++ < 2) throw new Error("a tracer at fault")
+        return new Tracer.NativeSpan(options)
+      }
+    })
+    return Effect.gen(function*() {
+      const { append } = yield* EventStore.EventStore
+      const appendAll = (name: string) =>
+        Effect.forEach(apart(name, 8), (commit) => Effect.exit(append(commit)), { concurrency: "unbounded" })
+      const outcomes = (exits: ReadonlyArray<Exit.Exit<unknown, unknown>>) =>
+        new Set(exits.map((exit) => Exit.isSuccess(exit) ? "written" : String(Cause.squash(exit.cause))))
+      // As often as there are lanes.
+      expect(outcomes(yield* appendAll("a"))).toEqual(new Set(["Error: a tracer at fault"]))
+      expect(outcomes(yield* appendAll("b"))).toEqual(new Set(["Error: a tracer at fault"]))
+      expect(outcomes(yield* appendAll("c"))).toEqual(new Set(["written"]))
+    }).pipe(Effect.provide(TestServer.layer().pipe(Layer.provide(Layer.succeed(Tracer.Tracer, tracer)))))
+  })
 
   it.live("a store that is closed answers both", () =>
     Effect.scoped(Effect.gen(function*() {

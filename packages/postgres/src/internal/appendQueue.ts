@@ -278,16 +278,7 @@ export const make = (
             Effect.sync(() =>
               finishUnknown(entries, unavailable("database", `a connection within ${patience} ms`, "none was free"))
             )
-        }),
-        Effect.catchCause((cause) =>
-          Effect.sync(() => {
-            const defect: Result = Cause.hasInterruptsOnly(cause)
-              ? unavailable("event store", "to be open", "it was closed")
-              : Exit.die(Cause.squash(cause))
-            if (Cause.hasInterruptsOnly(cause)) finishUnknown(entries, defect)
-            else for (const entry of entries) finish(entry, defect)
-          })
-        )
+        })
       )
 
     /** A span a batch, and only for a tracer that keeps it: it costs as much as several appends. */
@@ -300,6 +291,17 @@ export const make = (
             captureStackTrace: false
           })
       )
+
+    /** Sends entries, and answers each, whatever it ends with: a tracer is the user's, and may throw. */
+    const deliver = (entries: Entries): Effect.Effect<void> =>
+      Effect.catchCause(traced(entries), (cause) =>
+        Effect.sync(() => {
+          if (Cause.hasInterruptsOnly(cause)) {
+            return finishUnknown(entries, unavailable("event store", "to be open", "it was closed"))
+          }
+          const defect: Result = Exit.die(Cause.squash(cause))
+          for (const entry of entries) finish(entry, defect)
+        }))
 
     /** Sends batches until nothing waits, or what waits is for the other lane to send. */
     const lane = Effect.gen(function*() {
@@ -314,12 +316,11 @@ export const make = (
         if (batch.length === 0) {
           // Nobody waits for the first of the queue, and others are behind them.
           if (pending.length > 0 && underWay.size === 0) continue
-          running--
           return
         }
         underWay.add(batch)
         start()
-        yield* traced(batch)
+        yield* deliver(batch)
         underWay.delete(batch)
         blocked = false
       }
@@ -336,7 +337,12 @@ export const make = (
         running++
         const fiber = runFork(lane)
         lanes.add(fiber)
-        fiber.addObserver(() => void lanes.delete(fiber))
+        fiber.addObserver(() => {
+          lanes.delete(fiber)
+          running--
+          // What has come since it saw nothing to send, however it ended.
+          if (running === 0) start()
+        })
       })
     }
 
