@@ -18,7 +18,10 @@ const commitTo = (name: string, expected: Commit.Expected, rest?: Partial<Commit
 /** Commits that have to do with nobody. */
 const apart = (name: string, count: number) => Array.from({ length: count }, (_, i) => commitTo(`${name}-${i}`, 0))
 
-/** Many commits at a time, while somebody else has the lock of the writers, and how they end. */
+/**
+ * Many commits at a time, while somebody else has the lock of the writers, and how they end. The store has a scope of its
+ * own within that of its pool.
+ */
 const behindLock = (
   commits: ReadonlyArray<Commit.Commit>,
   options: { readonly waiters: number; readonly maxConnections?: number }
@@ -27,12 +30,9 @@ const behindLock = (
     const url = yield* TestServer.database
     const scope = yield* Scope.fork(yield* Effect.scope)
     const { maxConnections = 10, waiters } = options
-    const store = Effect.runSync(
-      Effect.provideContext(
-        EventStore.EventStore,
-        yield* Layer.buildWithScope(Postgres.layerPool({ url: Redacted.make(url), maxConnections }), scope)
-      )
-    )
+    const pool = yield* Layer.build(PgClient.layer({ url: Redacted.make(url), maxConnections }))
+    const opened = Layer.buildWithScope(Postgres.layer(), scope)
+    const store = Context.get(yield* Effect.provideContext(opened, pool), EventStore.EventStore)
     const lock = yield* Locks.hold(url)
     const appends = yield* Effect.forEach(commits, (commit) =>
       Effect.forkScoped(
@@ -48,7 +48,7 @@ const behindLock = (
       Effect.flatMap(PgClient.PgClient, (sql) =>
         sql.unsafe("SELECT count(DISTINCT xmin::text)::integer FROM varve.events").values)
     ).pipe(Effect.provide(PgClient.layer({ url: Redacted.make(url), maxConnections: 1 })))
-    return { lock, scope, results, transactions }
+    return { lock, scope, appends, results, transactions }
   })
 
 /** What makes a batch go to the database twice, so that a batch beside it is judged in between. */
@@ -159,10 +159,11 @@ describe("batches", () => {
 
   it.live("a store that is closed answers both", () =>
     Effect.scoped(Effect.gen(function*() {
-      const { lock, results, scope } = yield* behindLock(apart("a", 64), { waiters: 2 })
+      const { appends, lock, results, scope } = yield* behindLock(apart("a", 64), { waiters: 2 })
       const closing = yield* Effect.forkScoped(Scope.close(scope, Exit.void), { startImmediately: true })
       yield* lock.release
       yield* Fiber.join(closing)
+      expect(appends.filter((append) => append.pollUnsafe() === undefined).length).toBe(0)
       expect(new Set(yield* results)).toEqual(new Set(["written"]))
     })))
 })
