@@ -3,8 +3,9 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { EventStore, StreamName, Upcaster } from "@varve/core"
-import { Api } from "@varve/http"
-import { Effect, Layer } from "effect"
+import { Api, Limits } from "@varve/http"
+import { Clock, Effect, Layer } from "effect"
+import { HttpRouter } from "effect/http"
 import { Book, Library } from "./Library.ts"
 import { type Fetch, handler } from "./OverHttp.ts"
 
@@ -52,7 +53,13 @@ describe("A page of the history of an instance", () => {
         }),
         context
       )
-      const fetch = yield* handler(Api.make(Library).layer, Layer.succeedContext(context))
+      let now = 0
+      const clock = { ...(yield* Clock.Clock), currentTimeMillis: Effect.sync(() => now) }
+      const clocked = HttpRouter.middleware((effect) => Effect.provideService(effect, Clock.Clock, clock), {
+        global: true
+      })
+      const routes = Layer.merge(Api.make(Library).layer, clocked)
+      const fetch = yield* handler(routes, Layer.succeedContext(context))
       const versions: Array<number> = []
       let after: number | null = 0
       while (after !== null) {
@@ -72,6 +79,11 @@ describe("A page of the history of an instance", () => {
       const response = yield* get(fetch, "/books/a/history?after=950&limit=10")
       const page = (yield* Effect.promise(() => response.json())) as { readonly next: number }
       assert.deepStrictEqual([page.next, counter.events], [960, 961])
+      // So it does where somebody has read to, a long time ago.
+      counter.events = 0
+      now += Limits.pageEndMillis + 1
+      yield* get(fetch, "/books/a/history?after=900&limit=10")
+      assert.strictEqual(counter.events, 911)
     }).pipe(Effect.scoped))
 })
 

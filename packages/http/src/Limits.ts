@@ -78,7 +78,8 @@ export const charactersPerPage = 1_048_576
 export const pageEnds = 256
 
 /**
- * How long such an end is kept, in milliseconds: what is erased is not in memory for longer.
+ * How long such an end is of use, in milliseconds. It is dropped when another is kept or looked for after that time: until
+ * then the state behind an event that was erased may be in memory.
  *
  * @category limits
  * @since 0.1.0

@@ -1,8 +1,8 @@
 import { Aggregate, type Instances, Metadata } from "@varve/core"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Stream from "effect/Stream"
 import * as Limits from "../Limits.ts"
+import * as historyPage from "./historyPage.ts"
 
 type Point = Aggregate.Loaded<unknown>
 
@@ -11,6 +11,7 @@ class Ends {
   private readonly points = new Map<string, Point & { readonly until: number }>()
 
   keep(key: string, point: Point, now: number): void {
+    this.dropExpired(now)
     this.points.delete(key)
     this.points.set(key, { ...point, until: now + Limits.pageEndMillis })
     if (this.points.size <= Limits.pageEnds) return
@@ -19,8 +20,12 @@ class Ends {
   }
 
   find(key: string, now: number): Point | undefined {
-    const found = this.points.get(key)
-    return found === undefined || found.until < now ? undefined : found
+    this.dropExpired(now)
+    return this.points.get(key)
+  }
+
+  private dropExpired(now: number): void {
+    for (const [key, { until }] of this.points) if (until < now) this.points.delete(key)
   }
 }
 
@@ -46,26 +51,18 @@ export const make = (
   return Effect.fnUntraced(function*(id: string, after: number, limit: number) {
     const { tenant } = yield* Metadata.Current
     const from = after === 0 ? undefined : yield* startOf(keyOf(tenant, id, after), id, after)
-    if (from !== undefined && from.version < after) return `{"history":[],"next":null}`
-    const texts: Array<string> = []
-    let characters = 0
-    let last: Point | undefined
-    let more = false
+    if (from !== undefined && from.version < after) return historyPage.json([], null)
     // One more tells whether there are more.
-    yield* Stream.runForEachWhile(running.history(id, { from, limit: limit + 1 }), (entry) =>
-      Effect.sync(() => {
-        const isFull = texts.length >= limit || characters > Limits.charactersPerPage
-        more = isFull && last !== undefined && entry.version !== last.version
-        if (more) return false
-        const text = JSON.stringify(encode(entry))
-        characters += text.length
-        texts.push(text)
-        last = entry
-        return true
-      }))
-    if (!more || last === undefined) return `{"history":[${texts.join(",")}],"next":null}`
-    const { state, version } = last as Point
+    const entries = running.history(id, { from, limit: limit + 1 })
+    const { last, texts } = yield* historyPage.take(
+      entries,
+      limit,
+      encode,
+      (before, behind) => before.version !== behind.version
+    )
+    if (last === undefined) return historyPage.json(texts, null)
+    const { state, version } = last
     ends.keep(keyOf(tenant, id, version), { state, version }, yield* Clock.currentTimeMillis)
-    return `{"history":[${texts.join(",")}],"next":${version}}`
+    return historyPage.json(texts, version)
   })
 }

@@ -7,6 +7,7 @@ import * as Stream from "effect/Stream"
 import * as Limits from "../Limits.ts"
 import { type Handler, json, pageParameters } from "./aggregateHandlers.ts"
 import * as codecs from "./codecs.ts"
+import * as historyPage from "./historyPage.ts"
 import * as incoming from "./incoming.ts"
 import type { Incoming } from "./incoming.ts"
 import * as problems from "./problems.ts"
@@ -15,35 +16,6 @@ import type { Problem } from "./problems.ts"
 const pointNames = ["at", "events"]
 const rangeNames = ["index", "from", "to"]
 const pagingNames = ["limit", "direction", "cursor"]
-
-/** A page of a stream that is read from its beginning: what is behind `after` entries. */
-const pageOf = <A, E>(
-  entries: Stream.Stream<A, E>,
-  after: number,
-  limit: number,
-  encode: (entry: A) => unknown
-): Effect.Effect<string, E> =>
-  Effect.suspend(() => {
-    const texts: Array<string> = []
-    let characters = 0
-    let more = false
-    return entries.pipe(
-      Stream.drop(after),
-      Stream.runForEachWhile((entry) =>
-        Effect.sync(() => {
-          if (texts.length === limit || characters > Limits.charactersPerPage) {
-            more = true
-            return false
-          }
-          const text = JSON.stringify(encode(entry))
-          characters += text.length
-          texts.push(text)
-          return true
-        })
-      ),
-      Effect.map(() => `{"history":[${texts.join(",")}],"next":${more ? after + texts.length : "null"}}`)
-    )
-  })
 
 /** The query of a projection that some parameters are. */
 export const queryOf = (
@@ -174,8 +146,10 @@ export const make = (projection: Projection.Any, reading: Rows.Reading<unknown>)
         envelope: Object.fromEntries(Object.entries(envelope).filter(([, value]) => value !== undefined)),
         ...(Option.isSome(row) && { row: row.value })
       })
-    const page = pageOf(reading.history(key, { limit: events }), after, limit, encode)
-    return json(yield* Effect.mapError(page, fail))
+    // It is read from its beginning.
+    const entries = Stream.drop(reading.history(key, { limit: events }), after)
+    const { last, texts } = yield* Effect.mapError(historyPage.take(entries, limit, encode, () => true), fail)
+    return json(historyPage.json(texts, last === undefined ? null : after + texts.length))
   })
 
   const whenCaughtUp: Handler = Effect.fnUntraced(function*(request) {
