@@ -1,4 +1,5 @@
-import type { Aggregate, Commit, Projection } from "@varve/core"
+import type { Aggregate, Projection } from "@varve/core"
+import { Receipt } from "@varve/core/Commit"
 import { ExecutionError } from "@varve/core/ExecutionError"
 import * as ProjectionError from "@varve/core/ProjectionError"
 import * as DateTime from "effect/DateTime"
@@ -53,7 +54,7 @@ export interface AggregateCodecs {
   readonly evolvedPage: Codec
 }
 
-const receipt = jsonOf(wire.receipt)
+const receipt = jsonOf(Receipt)
 
 /** What is executed, written part by part: half the time of the schema of the whole, which says the same. */
 const executedOf = (aggregate: Aggregate.Any): Codec => {
@@ -166,7 +167,7 @@ export const placeOfAfter = (after: Projection.After | undefined): Place | undef
 
 /** The other way. Positions are branded; whoever reads it looks at them again. */
 export const afterOfPlace = ({ position, storeId }: Place): Projection.After =>
-  storeId === undefined ? position : { storeId, last: position as Commit.Receipt["last"] }
+  storeId === undefined ? position : { storeId, last: position as Receipt["last"] }
 
 /** A point in the history: `version:7`, `position:12`, `recordedAt:2026-01-31T12:00:00.000Z`, `occurredAt:…`. */
 export const encodeAt = (at: Aggregate.At | Projection.At): string => {

@@ -17,8 +17,6 @@ export const payload = ({ schema }: Command.Any): Schema.Struct<Schema.Struct.Fi
   return Schema.Struct(fields)
 }
 
-export { Receipt as receipt }
-
 /** What `execute` answers. */
 export const executed = (aggregate: Aggregate.Any) =>
   Schema.Struct({
