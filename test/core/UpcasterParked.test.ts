@@ -25,6 +25,20 @@ const behind = append(StreamName.make("Kasse", "t1"), ...parked)
 
 const as = (upcaster: Upcaster.Upcaster["Service"]) => Effect.provideService(Upcaster.Upcaster, upcaster)
 
+/** The release before, until it has come somewhere. */
+const runBefore = <E, R, E2, R2>(run: Effect.Effect<never, E, R>, reached: Effect.Effect<void, E2, R2>) =>
+  Effect.gen(function*() {
+    const fiber = yield* Effect.forkChild(as(before)(run))
+    yield* reached
+    yield* Fiber.interrupt(fiber)
+  })
+
+/** `Lines`, as the release before had it. */
+class OldLines extends Projection.make("Lines", { row: rows, events: [Sold, Exchanged] }).fold({
+  initial: [],
+  on: { Sold: (lines, event) => [...lines, line(event)], Exchanged: stumbles }
+}) {}
+
 const inMemory = Effect.provide(EventStore.layerMemory)
 
 const rowNow = Effect.map(
@@ -42,14 +56,8 @@ const parkedOf = (mails: { readonly parked: ReturnType<typeof Subscription.make>
 describe("an event that was parked, and is several today,", () => {
   it.effect("is folded whole when it is tried again, and what waits behind it", () =>
     Effect.gen(function*() {
-      class Old extends Projection.make("Lines", { row: rows, events: [Sold, Exchanged] }).fold({
-        initial: [],
-        on: { Sold: (lines, event) => [...lines, line(event)], Exchanged: stumbles }
-      }) {}
       yield* behind
-      const old = yield* Effect.forkChild(as(before)(Projection.run([Old])))
-      yield* caughtUp(Old)
-      yield* Fiber.interrupt(old)
+      yield* runBefore(Projection.run([OldLines]), caughtUp(OldLines))
       assert.deepInclude(yield* rowNow, { lines: ["Sold 1"], position: 1 })
       yield* Effect.forkScoped(as(after)(Projection.run([Lines])))
       yield* Projection.retry(Lines, "t1")
@@ -61,10 +69,6 @@ describe("an event that was parked, and is several today,", () => {
   it.effect("stays parked where one of its parts fails, and the others are folded once", () =>
     Effect.gen(function*() {
       let broken = true
-      class Old extends Projection.make("Lines", { row: rows, events: [Sold, Exchanged] }).fold({
-        initial: [],
-        on: { Sold: (lines, event) => [...lines, line(event)], Exchanged: stumbles }
-      }) {}
       class New extends Projection.make("Lines", { row: rows, events: [Sold, Refunded] }).fold({
         initial: [],
         on: {
@@ -76,9 +80,7 @@ describe("an event that was parked, and is several today,", () => {
         }
       }) {}
       yield* behind
-      const old = yield* Effect.forkChild(as(before)(Projection.run([Old])))
-      yield* caughtUp(Old)
-      yield* Fiber.interrupt(old)
+      yield* runBefore(Projection.run([OldLines]), caughtUp(OldLines))
       yield* Effect.forkScoped(as(after)(Projection.run([New])))
       yield* Projection.retry(New, "t1")
       yield* until(
@@ -107,9 +109,7 @@ describe("an event that was parked, and is several today,", () => {
       })
       const New = Projection.custom("Report", { events: [Sold, Refunded], handle: { Sold: note, Refunded: note } })
       yield* behind
-      const old = yield* Effect.forkChild(as(before)(Projection.run([Old])))
-      yield* caughtUp(Old)
-      yield* Fiber.interrupt(old)
+      yield* runBefore(Projection.run([Old]), caughtUp(Old))
       // In memory nothing is undone: the first one was handled with the page, and again without what stumbled.
       seen.length = 0
       yield* Effect.forkScoped(as(after)(Projection.run([New])))
@@ -126,10 +126,10 @@ describe("an event that was parked, and is several today,", () => {
       class Old extends Subscription.make("Mails", { events: [Sold, Exchanged], retry: Schedule.recurs(0) }) {}
       class New extends Subscription.make("Mails", { events: [Sold, Refunded] }) {}
       yield* behind
-      const old = yield* Effect.forkChild(as(before)(Old.run({ Sold: note, Exchanged: () => Effect.sync(stumbles) })))
-      const level = Effect.map(Old.status, Option.exists(({ head, position }) => position === head))
-      yield* until("it is at the head", level)
-      yield* Fiber.interrupt(old)
+      yield* runBefore(
+        Old.run({ Sold: note, Exchanged: () => Effect.sync(stumbles) }),
+        until("it is at the head", Effect.map(Old.status, Option.exists(({ head, position }) => position === head)))
+      )
       yield* Effect.forkScoped(as(after)(New.run({ Sold: note, Refunded: note })))
       yield* New.retry("t1")
       yield* until("it is drained", Effect.map(New.parked(), (parked) => parked.length === 0))
@@ -143,10 +143,6 @@ describe("an event that was parked, and is several today,", () => {
 
   it.effect("leaves parked what fails behind it, and nothing else", () =>
     Effect.gen(function*() {
-      class Old extends Projection.make("Lines", { row: rows, events: [Sold, Exchanged] }).fold({
-        initial: [],
-        on: { Sold: (lines, event) => [...lines, line(event)], Exchanged: stumbles }
-      }) {}
       class New extends Projection.make("Lines", { row: rows, events: [Sold, Refunded] }).fold({
         initial: [],
         on: {
@@ -158,9 +154,7 @@ describe("an event that was parked, and is several today,", () => {
         }
       }) {}
       yield* behind
-      const old = yield* Effect.forkChild(as(before)(Projection.run([Old])))
-      yield* caughtUp(Old)
-      yield* Fiber.interrupt(old)
+      yield* runBefore(Projection.run([OldLines]), caughtUp(OldLines))
       yield* Effect.forkScoped(as(after)(Projection.run([New])))
       yield* Projection.retry(New, "t1")
       yield* until("it has failed", Effect.map(Projection.parked(New), ([first]) => first?.cause === "Two"))
@@ -227,9 +221,10 @@ describe("an event that was parked, and is several today,", () => {
       class Old extends Subscription.make("Mails", { events: [Exchanged], retry: Schedule.recurs(0) }) {}
       class New extends Subscription.make("Mails", { events: [Sold, Refunded], retry: Schedule.recurs(0) }) {}
       yield* append(StreamName.make("Kasse", "t1"), ["Exchanged", 1, { back: 30, bought: 50 }])
-      const old = yield* Effect.forkChild(as(before)(Old.run({ Exchanged: () => Effect.sync(stumbles) })))
-      yield* until("it is parked", Effect.map(parkedOf(Old), (parked) => parked?.length === 1))
-      yield* Fiber.interrupt(old)
+      yield* runBefore(
+        Old.run({ Exchanged: () => Effect.sync(stumbles) }),
+        until("it is parked", Effect.map(parkedOf(Old), (parked) => parked?.length === 1))
+      )
       yield* Effect.forkScoped(as(after)(New.run({ Sold: note, Refunded: note })))
       yield* New.retry("t1")
       yield* until("it has failed", Effect.map(New.parked(), ([first]) => first?.attempts === 2 && !first.due))
@@ -238,14 +233,8 @@ describe("an event that was parked, and is several today,", () => {
 
   it.effect("is left out where nothing of it is left", () =>
     Effect.gen(function*() {
-      class Old extends Projection.make("Lines", { row: rows, events: [Sold, Exchanged] }).fold({
-        initial: [],
-        on: { Sold: (lines, event) => [...lines, line(event)], Exchanged: stumbles }
-      }) {}
       yield* behind
-      const old = yield* Effect.forkChild(as(before)(Projection.run([Old])))
-      yield* caughtUp(Old)
-      yield* Fiber.interrupt(old)
+      yield* runBefore(Projection.run([OldLines]), caughtUp(OldLines))
       yield* Effect.forkScoped(as(Upcaster.make({ dropped: ["Exchanged"] }))(Projection.run([Lines])))
       yield* Projection.retry(Lines, "t1")
       yield* until("it is drained", Effect.map(rowNow, ({ position }) => position === 3))

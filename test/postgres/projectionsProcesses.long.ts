@@ -4,7 +4,7 @@
  */
 import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
-import { EventStore, Projection, type RowStore, type StoreAdmin, Upcaster } from "@varve/core"
+import { EventStore, Projection, Upcaster } from "@varve/core"
 import { Postgres } from "@varve/postgres"
 import { Effect, Exit, Option, Redacted, Schedule, type Scope } from "effect"
 import * as Program from "../support/Program.ts"
@@ -12,14 +12,7 @@ import * as TestServer from "../support/TestServer.ts"
 import { Chains, chainsOf, Journal, Steps, steps, type Taken, taken } from "./programs/projectDefinitions.ts"
 import type { Orders } from "./programs/projectRunner.ts"
 
-type Services =
-  | EventStore.EventStore
-  | RowStore.RowStore
-  | StoreAdmin.StoreAdmin
-  | Upcaster.Upcaster
-  | PgClient.PgClient
-
-type Body = (url: string) => Effect.Effect<void, unknown, Services | Scope.Scope>
+type Body = (url: string) => Effect.Effect<void, unknown, TestServer.Provides | Upcaster.Upcaster | Scope.Scope>
 
 /** What the test does with the database itself; what runs on it are programs. */
 const test = (name: string, body: Body, { concurrent = false } = {}) =>

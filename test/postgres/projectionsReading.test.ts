@@ -3,7 +3,7 @@
  */
 import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
-import { type Commit, EventStore, Projection, RowStore, type StoreAdmin, Upcaster } from "@varve/core"
+import { type Commit, EventStore, Projection, RowStore, Upcaster } from "@varve/core"
 import { Postgres } from "@varve/postgres"
 import { Clock, Context, Effect, Fiber, Layer, Logger, Option, Redacted, Schedule, type Scope } from "effect"
 import * as TestServer from "../support/TestServer.ts"
@@ -18,15 +18,8 @@ import {
   taken
 } from "./programs/projectDefinitions.ts"
 
-type Services =
-  | EventStore.EventStore
-  | RowStore.RowStore
-  | StoreAdmin.StoreAdmin
-  | Upcaster.Upcaster
-  | PgClient.PgClient
-
 /** A store of its own, as another process has: what it publishes in itself nobody else hears. */
-const storeAt = (url: string, options?: Postgres.Options): Layer.Layer<Services> =>
+const storeAt = (url: string, options?: Postgres.Options): Layer.Layer<TestServer.Provides | Upcaster.Upcaster> =>
   Layer.merge(Layer.orDie(Postgres.layerPool({ ...options, url: Redacted.make(url) })), Upcaster.layer())
 
 const test = (name: string, body: (url: string) => Effect.Effect<void, unknown, Scope.Scope>) =>
