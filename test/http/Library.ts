@@ -4,6 +4,9 @@
 import { Aggregate, Command, Decision, Domain, Event, Projection } from "@varve/core"
 import { Option, Schema } from "effect"
 
+/** A book to add. */
+export const atlas = { title: "Atlas", weight: 1 }
+
 const Due = Schema.NullOr(Schema.DateTimeUtc)
 
 export class BookAdded extends Event.make("BookAdded", { title: Schema.String, weight: Schema.Number }) {}

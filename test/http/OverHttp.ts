@@ -8,6 +8,8 @@ import { FetchHttpClient, HttpRouter } from "effect/http"
 
 export type Fetch = (request: Request) => Promise<Response>
 
+export const url = "http://library.test"
+
 /** What provides the parts of a domain here, in a store in memory. */
 export const here = <const D extends Domain.Any>(
   domain: D & { readonly layer: () => Layer.Layer<Api.Parts<D>, never, EventStore.EventStore | Upcaster.Upcaster> }
@@ -31,6 +33,33 @@ export const handler = <R>(
     ({ handler }) => (request) => handler(request)
   )
 
+/** A response, its body as JSON. */
+export interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  readonly body: any
+}
+
+/** Sends a request to a handler: a body that is neither text nor bytes goes as JSON. */
+export const send = (
+  fetch: Fetch,
+  method: string,
+  path: string,
+  { body, headers = {} }: { readonly body?: unknown; readonly headers?: Record<string, string> } = {}
+): Effect.Effect<Answer> =>
+  Effect.promise(async () => {
+    const isText = typeof body === "string" || body instanceof Uint8Array
+    const text = body === undefined ? null : isText ? body as string : JSON.stringify(body)
+    const request = new Request(`${url}${path}`, {
+      method,
+      body: text,
+      headers: { ...(text !== null && { "content-type": "application/json" }), ...headers }
+    })
+    const response = await fetch(request)
+    const answer = await response.text()
+    return { status: response.status, headers: response.headers, body: answer === "" ? undefined : JSON.parse(answer) }
+  })
+
 /** A client whose requests go to a handler. */
 export const fetching = (fetch: Fetch) =>
   FetchHttpClient.layer.pipe(
@@ -41,8 +70,6 @@ export const fetching = (fetch: Fetch) =>
       )
     )
   )
-
-export const url = "http://library.test"
 
 /** What provides the parts of a domain over HTTP. */
 export const there = <const D extends Domain.Any>(

@@ -6,22 +6,8 @@ import { EventStore, StreamName, Upcaster } from "@varve/core"
 import { Api, Limits } from "@varve/http"
 import { Clock, Effect, Layer } from "effect"
 import { HttpRouter } from "effect/http"
-import { Book, Library } from "./Library.ts"
-import { type Fetch, handler } from "./OverHttp.ts"
-
-const post = (fetch: Fetch, path: string, body: object, headers: Record<string, string> = {}) =>
-  Effect.promise(() =>
-    fetch(
-      new Request(`http://library.test${path}`, {
-        method: "POST",
-        body: JSON.stringify(body),
-        headers: { "content-type": "application/json", ...headers }
-      })
-    )
-  )
-
-const get = (fetch: Fetch, path: string, headers: Record<string, string> = {}) =>
-  Effect.promise(() => fetch(new Request(`http://library.test${path}`, { headers })))
+import { atlas, Book, Library } from "./Library.ts"
+import { type Answer, handler, send } from "./OverHttp.ts"
 
 /** A store in memory that counts the events of streams that are read of it. */
 const counted = () => {
@@ -37,7 +23,7 @@ const counted = () => {
   return { counter, layer: Layer.provideMerge(layer, EventStore.layerMemory) }
 }
 
-const added = { type: "BookAdded", revision: 1, payload: { title: "Atlas", weight: 1 } }
+const added = { type: "BookAdded", revision: 1, payload: atlas }
 
 describe("A page of the history of an instance", () => {
   it.live("reads what it holds, one event more, and nothing before it", () =>
@@ -64,25 +50,20 @@ describe("A page of the history of an instance", () => {
       let after: number | null = 0
       while (after !== null) {
         counter.events = 0
-        const response: Response = yield* get(fetch, `/books/a/history?after=${after}&limit=100`)
-        const page = (yield* Effect.promise(() => response.json())) as {
-          readonly history: ReadonlyArray<{ readonly version: number }>
-          readonly next: number | null
-        }
+        const { body: page }: Answer = yield* send(fetch, "GET", `/books/a/history?after=${after}&limit=100`)
         assert.isAtMost(counter.events, 101, `the page behind ${after}`)
-        versions.push(...page.history.map(({ version }) => version))
+        versions.push(...page.history.map((entry: any) => entry.version))
         after = page.next
       }
       assert.deepStrictEqual(versions, Array.from({ length: 1_000 }, (_, i) => i + 1))
       // Somewhere that nobody has read to, it reads what a load reads.
       counter.events = 0
-      const response = yield* get(fetch, "/books/a/history?after=950&limit=10")
-      const page = (yield* Effect.promise(() => response.json())) as { readonly next: number }
-      assert.deepStrictEqual([page.next, counter.events], [960, 961])
+      const { body } = yield* send(fetch, "GET", "/books/a/history?after=950&limit=10")
+      assert.deepStrictEqual([body.next, counter.events], [960, 961])
       // So it does where somebody has read to, a long time ago.
       counter.events = 0
       now += Limits.pageEndMillis + 1
-      yield* get(fetch, "/books/a/history?after=900&limit=10")
+      yield* send(fetch, "GET", "/books/a/history?after=900&limit=10")
       assert.strictEqual(counter.events, 911)
     }).pipe(Effect.scoped))
 })
@@ -94,13 +75,15 @@ describe("If-Match", () => {
       const world = Library.layer().pipe(Layer.provide(Layer.mergeAll(layer, Upcaster.layer())))
       const fetch = yield* handler(Api.make(Library).layer, world)
       const lend = { to: "Ada", due: null }
+      const post = (path: string, body: object, match: string, key?: string) =>
+        send(fetch, "POST", path, { body, headers: { "if-match": match, ...(key && { "idempotency-key": key }) } })
       const statuses = [
-        yield* post(fetch, "/books/a/add", { title: "Atlas", weight: 1 }, { "if-match": "\"3\", \"0\"" }),
-        yield* post(fetch, "/books/a/lend", lend, { "if-match": "*" }),
-        yield* post(fetch, "/books/a/return", {}, { "if-match": "\"1\",\"2\"", "idempotency-key": "k" }),
+        yield* post("/books/a/add", atlas, "\"3\", \"0\""),
+        yield* post("/books/a/lend", lend, "*"),
+        yield* post("/books/a/return", {}, "\"1\",\"2\"", "k"),
         // What was done under a key is answered again, whatever has become of the versions.
-        yield* post(fetch, "/books/a/return", {}, { "if-match": "\"1\",\"2\"", "idempotency-key": "k" }),
-        yield* post(fetch, "/books/a/lend", lend, { "if-match": "\"1\",\"2\"" })
+        yield* post("/books/a/return", {}, "\"1\",\"2\"", "k"),
+        yield* post("/books/a/lend", lend, "\"1\",\"2\"")
       ].map(({ headers, status }) => [status, headers.get("idempotency-replayed")])
       assert.deepStrictEqual(statuses, [[200, null], [200, null], [200, null], [200, "true"], [412, null]])
     }).pipe(Effect.scoped))
@@ -112,10 +95,10 @@ describe("Varve-After", () => {
       const { layer } = counted()
       const world = Library.layer().pipe(Layer.provide(Layer.mergeAll(layer, Upcaster.layer())))
       const fetch = yield* handler(Api.make(Library).layer, world)
-      const written = yield* post(fetch, "/books/a/add", { title: "Atlas", weight: 1 })
+      const written = yield* send(fetch, "POST", "/books/a/add", { body: atlas })
       const headers = { "varve-after": written.headers.get("varve-position")!, "varve-wait": "0" }
-      assert.strictEqual((yield* get(fetch, "/books/a", headers)).status, 200)
-      assert.strictEqual((yield* get(fetch, "/books/a/history", headers)).status, 200)
-      assert.strictEqual((yield* get(fetch, "/books/a", { "varve-after": "soon" })).status, 400)
+      assert.strictEqual((yield* send(fetch, "GET", "/books/a", { headers })).status, 200)
+      assert.strictEqual((yield* send(fetch, "GET", "/books/a/history", { headers })).status, 200)
+      assert.strictEqual((yield* send(fetch, "GET", "/books/a", { headers: { "varve-after": "soon" } })).status, 400)
     }).pipe(Effect.scoped))
 })
