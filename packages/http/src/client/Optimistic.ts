@@ -149,7 +149,8 @@ export class Optimistic extends Context.Service<Optimistic, {
  * `get`, `getMany` and `list` of rows that are not watched ask the server, and wait for the outcome of a command that is
  * under way to them: at most 5 seconds, then that command is left out. A page of `list` shows rows that pending events
  * move into it between its first and its last row, so that it may have more or fewer than `limit`. `count` counts them, too.
- * What is asked about the past knows nothing of pending commands, which have no place in it. `changes` sends all rows anew, whatever `after` says, and conflates.
+ * What is asked about the past knows nothing of pending commands, which have no place in it. `changes` sends all rows anew,
+ * whatever `after` says, and conflates.
  *
  * A request that the network holds back for longer than `answerWithin`, and delivers after the command was sent again and
  * rejected, is decided then: the server keeps no record of what it has rejected.

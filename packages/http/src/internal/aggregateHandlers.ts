@@ -134,7 +134,7 @@ export const make = (
             ? problems.ofExecution(error, { matches: match !== undefined, key: key !== undefined })
             : rejected(error)
       )
-      // As with bodies: what was executed in one turn is answered behind all of it, which takes a tenth less.
+      // As with bodies: what was executed in one turn is answered behind all of it, which takes less.
       yield* Effect.yieldNow
       const receipt = Option.getOrNull(executed.receipt)
       const body = content.executed.encode({ ...executed, receipt })
