@@ -4,19 +4,13 @@
  * @since 0.1.0
  */
 import * as PgClient from "@effect/sql-pg/PgClient"
-import {
-  type EventStore,
-  EventStoreError,
-  type ProgramStore,
-  type RowStore,
-  type SnapshotStore,
-  type StoreAdmin
-} from "@varve/core"
+import type { EventStore, EventStoreError, ProgramStore, RowStore, SnapshotStore, StoreAdmin } from "@varve/core"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as SqlClient from "effect/sql/SqlClient"
 import * as open from "./internal/open.ts"
+import { refused } from "./internal/openError.ts"
 
 /**
  * How a store lies in its database, and how patient it is.
@@ -95,15 +89,6 @@ export const layerPool = (
     Layer.provideMerge(client),
     Layer.catchTag("SqlError", () =>
       // The pool opens no connection before one is asked for, so only its settings can be wrong.
-      Layer.effectContext(Effect.fail(
-        new EventStoreError.EventStoreError({
-          operation: "open",
-          reason: new EventStoreError.Refused({
-            what: "settings of the connection",
-            expected: "some that are valid",
-            actual: "others"
-          })
-        })
-      )))
+      Layer.effectContext(Effect.fail(refused("settings of the connection", "some that are valid", "others"))))
   )
 }

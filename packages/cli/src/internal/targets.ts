@@ -12,21 +12,20 @@ import { type TargetName, targetName } from "./parameters.ts"
 
 const form = "a name, and a revision where there are several, such as Balances or Balances@2"
 
-export const nameArgument = Argument.String("name").pipe(
-  Argument.withMetavar("NAME[@REVISION]"),
-  Argument.withDescription(
-    "A projection or a subscription; of several revisions the one that serves, unless one is named"
-  ),
-  Argument.filterMap(targetName, () => form)
+const named = (description: string) =>
+  Argument.String("name").pipe(
+    Argument.withMetavar("NAME[@REVISION]"),
+    Argument.withDescription(description),
+    Argument.filterMap(targetName, () => form)
+  )
+
+export const nameArgument = named(
+  "A projection or a subscription; of several revisions the one that serves, unless one is named"
 )
 
 /** The one that the code has: readers may have another. */
-export const ownArgument = Argument.String("name").pipe(
-  Argument.withMetavar("NAME[@REVISION]"),
-  Argument.withDescription(
-    "A projection of the project. The revision is the one that the project has; another one is refused"
-  ),
-  Argument.filterMap(targetName, () => form)
+export const ownArgument = named(
+  "A projection of the project. The revision is the one that the project has; another one is refused"
 )
 
 export const keyArgument = Argument.String("key").pipe(

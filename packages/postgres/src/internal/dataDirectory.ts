@@ -1,9 +1,10 @@
-import { EventStoreError } from "@varve/core"
+import type { EventStoreError } from "@varve/core"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
+import * as openError from "./openError.ts"
 
 /** Present while a directory that was empty is being filled: what a process that died left behind is thrown away. */
 const initialising = "varve.initialising"
@@ -15,10 +16,7 @@ const mark = "varve.embedded"
 const claimPattern = /^varve\.(\d+)\.(\d+)\.([A-Za-z0-9_-]*)\.lock$/
 
 const refused = (directory: string, expected: string, actual: string) =>
-  new EventStoreError.EventStoreError({
-    operation: "open",
-    reason: new EventStoreError.Refused({ what: `data directory ${directory}`, expected, actual })
-  })
+  openError.refused(`data directory ${directory}`, expected, actual)
 
 const codeOf = (error: unknown): string =>
   error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "unknown"

@@ -1,5 +1,5 @@
 import type * as PgClient from "@effect/sql-pg/PgClient"
-import { EventStoreError, type StoreAdmin } from "@varve/core"
+import type { EventStoreError, StoreAdmin } from "@varve/core"
 import * as Effect from "effect/Effect"
 import type { Connection } from "effect/sql/SqlConnection"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
@@ -10,6 +10,7 @@ import { migration as migration4 } from "../migrations/0004.ts"
 import { migration as migration5 } from "../migrations/0005.ts"
 import type { MigrationSource } from "../migrations/Migration.ts"
 import { currentTransaction, withConnection } from "./connection.ts"
+import { refused } from "./openError.ts"
 
 /** All steps, in order. The number of the last one is what this program knows. */
 export const migrations: ReadonlyArray<MigrationSource> = [
@@ -32,12 +33,6 @@ export interface Meta {
 
 /** How long a program waits for another one that migrates. */
 const lockMillis = 60_000
-
-const refused = (what: string, expected: string, actual: string) =>
-  new EventStoreError.EventStoreError({
-    operation: "open",
-    reason: new EventStoreError.Refused({ what, expected, actual })
-  })
 
 /** The name as it stands in the catalogue. Names are checked when the store is opened, so they contain no quotes. */
 const unquoted = (schema: string): string => schema.slice(1, -1)

@@ -1,5 +1,5 @@
 import type * as PgClient from "@effect/sql-pg/PgClient"
-import { EventStoreError } from "@varve/core"
+import type { EventStoreError } from "@varve/core"
 import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -7,6 +7,7 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { bounded } from "./connection.ts"
 import { mapSqlError, open as openSchema } from "./migrate.ts"
+import { refused } from "./openError.ts"
 import { toStoreError } from "./sqlError.ts"
 import * as Store from "./store.ts"
 
@@ -38,12 +39,6 @@ export interface Options {
   /** How long opening the store may take. 30 seconds unless told. */
   readonly openTimeout?: Duration.Input | undefined
 }
-
-const refused = (what: string, expected: string, actual: string) =>
-  new EventStoreError.EventStoreError({
-    operation: "open",
-    reason: new EventStoreError.Refused({ what, expected, actual })
-  })
 
 /** What PostgreSQL keeps for itself is left to it. */
 const schemaPattern = /^(?!pg_|information_schema$)[a-z_][a-z0-9_]{0,62}$/

@@ -1,16 +1,11 @@
 import type { PGlite } from "@electric-sql/pglite"
-import { EventStoreError } from "@varve/core"
+import type { EventStoreError } from "@varve/core"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Buffer } from "node:buffer"
 import { type Duplex, duplexPair } from "node:stream"
 import * as DataDirectory from "./dataDirectory.ts"
-
-const refused = (what: string, expected: string, actual: string) =>
-  new EventStoreError.EventStoreError({
-    operation: "open",
-    reason: new EventStoreError.Refused({ what, expected, actual })
-  })
+import { refused } from "./openError.ts"
 
 const load: Effect.Effect<typeof import("@electric-sql/pglite"), EventStoreError.EventStoreError> = Effect.tryPromise({
   // Only programs that run embedded need the package, so it is not a dependency.
