@@ -3,20 +3,10 @@ import * as Schema from "effect/Schema"
 import * as Event from "../Event.ts"
 import * as Limits from "../Limits.ts"
 import * as definition from "./definition.ts"
+import type { Options, Split } from "./upcaster.ts"
 
-/** A stored event that has become several. Documented at `Upcaster.Split`. */
-export interface Split {
-  readonly from: Event.Any
-  readonly into: ReadonlyArray<Event.Any>
-  readonly f: (event: never) => ReadonlyArray<{ readonly _tag: string }>
-}
-
-/** What has become of stored types. Documented at `Upcaster.Options`. */
-export interface Changes {
-  readonly renamed?: { readonly [storedType: string]: Event.Any } | undefined
-  readonly splits?: ReadonlyArray<Split> | undefined
-  readonly dropped?: ReadonlyArray<string> | undefined
-}
+/** What has become of stored types. */
+export type Changes = Pick<Options, "renamed" | "splits" | "dropped">
 
 /** What one stored type, or what was split off under its tag, has become: the next step of a chain. */
 type Step =

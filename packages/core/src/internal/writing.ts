@@ -4,17 +4,10 @@ import * as Event from "../Event.ts"
 import { Refused } from "../EventStoreError.ts"
 import * as chain from "./chain.ts"
 import * as definition from "./definition.ts"
+import type { Form, Options } from "./upcaster.ts"
 
-/** The form in which an event is stored. Documented at `Upcaster.Form`. */
-export interface Form {
-  readonly type: string
-  readonly revision: number
-}
-
-/** Which forms are asked for. Documented at `Upcaster.Options`. */
-export interface Asked {
-  readonly writeRevision?: { readonly [storedType: string]: number } | undefined
-}
+/** Which forms are asked for. */
+type Asked = Pick<Options, "writeRevision">
 
 /** A mistake that shows without an event at hand: a type that nobody writes any more. */
 export const check = (steps: chain.Steps, { writeRevision = {} }: Asked): void => {
