@@ -361,5 +361,58 @@ const sweeps: ReadonlyArray<WrongRowStore> = [
   }))
 ]
 
+/** Says that a target is empty as long as no batch was committed to it that `fills` it. */
+const wrongEmpty = (
+  name: string,
+  fills: (batch: RowStore.Batch, of: RowStore.Target) => boolean
+): WrongRowStore =>
+  wrongRows(name, (rows) => {
+    const committed: Array<RowStore.Batch> = []
+    return {
+      commit: (batch, within) => Effect.tap(rows.commit(batch, within), () => Effect.sync(() => committed.push(batch))),
+      isEmpty: (of) =>
+        Effect.map(
+          entryOf(rows, of),
+          () => !committed.some((batch) => batch.target.name === of.name && fills(batch, of))
+        )
+    }
+  })
+
+const empties: ReadonlyArray<WrongRowStore> = [
+  wrongRows("takes every target for empty", () => ({ isEmpty: () => Effect.succeed(true) })),
+  wrongRows("takes no target for empty", () => ({ isEmpty: () => Effect.succeed(false) })),
+  wrongRows("takes a target for empty until its checkpoint moves", (rows) => ({
+    isEmpty: (of) =>
+      Effect.map(entryOf(rows, of), (entry) => entry!.checkpoints.every(({ position }) => position === 0))
+  })),
+  wrongEmpty(
+    "does not count tombstones when it tells whether a target is empty",
+    ({ park, rows, target }, of) =>
+      target.revision === of.revision && (park.length > 0 || rows.some(({ value }) => value !== null))
+  ),
+  wrongEmpty(
+    "does not count what waits when it tells whether a target is empty",
+    ({ rows, target }, of) => target.revision === of.revision && rows.length > 0
+  ),
+  wrongEmpty(
+    "does not count the rows of tenants when it tells whether a target is empty",
+    ({ park, rows, target }, of) =>
+      target.revision === of.revision && (park.length > 0 || rows.some(({ tenant }) => tenant === ""))
+  ),
+  wrongEmpty(
+    "looks at the first partition alone when it tells whether a target is empty",
+    ({ park, partition, rows, target }, of) =>
+      target.revision === of.revision && partition === 0 && park.length + rows.length > 0
+  ),
+  wrongEmpty(
+    "counts the rows of other revisions when it tells whether a target is empty",
+    ({ park, rows }) => park.length + rows.length > 0
+  ),
+  wrongEmpty(
+    "counts the rows of what was dropped when it tells whether a target is empty",
+    ({ park, rows, target }, of) => target.revision === of.revision && park.length + rows.length > 0
+  )
+]
+
 /** All of them. */
-export const wrongRowReaders: ReadonlyArray<WrongRowStore> = [...lists, ...reads, ...parked, ...sweeps]
+export const wrongRowReaders: ReadonlyArray<WrongRowStore> = [...lists, ...reads, ...parked, ...sweeps, ...empties]

@@ -244,6 +244,7 @@ describe("Projection.run", () => {
       const loading = yield* Deferred.make<void>()
       const slow = yield* Deferred.make<void>()
       yield* running(Totals, { name: "first", lease: "10 seconds" }).pipe(withRows((rows) => ({
+        isEmpty: () => Effect.succeed(false),
         load: (target, keys) =>
           Effect.gen(function*() {
             yield* Deferred.succeed(loading, undefined)
@@ -320,6 +321,38 @@ describe("Projection.run", () => {
       assert.strictEqual(status.partitions.length, 2)
     }).pipe(run))
 
+  it.effect("loads no row that cannot be stored, and all others", () =>
+    Effect.gen(function*() {
+      const Totals = totals()
+      const loaded: Array<string> = []
+      const watching = withRows((rows) => ({
+        load: (target, keys) => {
+          loaded.push(...keys.map(({ key }) => key))
+          return rows.load(target, keys)
+        }
+      }))
+      for (const customer of ["ada", "bob", "ada", "cyd"]) yield* place(customer, 1)
+      const first = yield* running(Totals, { pageSize: 1 }).pipe(watching)
+      yield* caughtUp(Totals)
+      yield* place("dan", 1)
+      yield* caughtUp(Totals)
+      assert.deepStrictEqual(loaded, [])
+      // Whoever comes next finds rows there, and does not know which.
+      yield* Fiber.interrupt(first)
+      yield* running(Totals).pipe(watching)
+      yield* place("ada", 1)
+      yield* place("eve", 1)
+      yield* caughtUp(Totals)
+      assert.deepStrictEqual(loaded, ["ada", "eve"])
+      assert.deepStrictEqual(yield* cents(["ada", "bob", "cyd", "dan", "eve"]), {
+        ada: 3,
+        bob: 1,
+        cyd: 1,
+        dan: 1,
+        eve: 1
+      })
+    }).pipe(run))
+
   it.effect("gives the same rows when a batch has more of them than are kept in memory", () =>
     Effect.gen(function*() {
       // 30,000 rows, each counted once in every page.
@@ -337,6 +370,31 @@ describe("Projection.run", () => {
         rows.find({ name: "Wide", tenant: "" }, ["c0-0", "c15-500", "c29-999"])
       )
       assert.deepStrictEqual(Option.getOrThrow(rows).rows.map(({ value }) => value), ["3", "3", "3"])
+    }).pipe(run))
+
+  it.effect("gives the same rows when one goes from memory before it is committed", () =>
+    Effect.gen(function*() {
+      const Large = Projection.make("Large", {
+        row: Schema.Struct({ orders: Schema.Int, text: Schema.String }),
+        events: [Placed]
+      }).fold({
+        key: { Placed: ({ customer }) => customer },
+        on: { Placed: (row, { cents }) => ({ orders: (row?.orders ?? 0) + 1, text: "x".repeat(cents) }) }
+      })
+      // Pages: what is committed slowly, what waits for that, what drives it out of memory, and the same once more.
+      const size = 20
+      const page = (customer: (i: number) => string, cents: number) =>
+        Effect.forEach(Array.from({ length: size }, (_, i) => customer(i)), (customer) => place(customer, cents))
+      yield* page(() => "first", 1)
+      yield* page(() => "ada", 1)
+      yield* page((i) => `large-${i}`, 1_000_000)
+      yield* page(() => "ada", 1)
+      yield* running(Large, { pageSize: size }).pipe(withRows((rows) => ({
+        commit: (batch, within) => Effect.andThen(Effect.sleep("5 seconds"), rows.commit(batch, within))
+      })))
+      yield* caughtUp(Large)
+      const rows = yield* RowStore.RowStore.use((rows) => rows.find({ name: "Large", tenant: "" }, ["ada"]))
+      assert.deepStrictEqual(Option.getOrThrow(rows).rows.map(({ value }) => JSON.parse(value!).orders), [2 * size])
     }).pipe(run))
 
   it.effect("ends, and takes the others with it, when one cannot go on", () =>

@@ -373,6 +373,11 @@ export class RowStore extends Context.Service<RowStore, {
   }, EventStoreError>
   /** Gives the leases of an owner back. */
   readonly release: (target: Target, owner: string) => Effect.Effect<void, EventStoreError>
+  /**
+   * Whether nothing is stored under a target: no row, no tombstone, no parked event. `Refused` when there is no such entry.
+   * Who has just taken a lease then knows that there is no row under a key, until he writes one.
+   */
+  readonly isEmpty: (target: Target) => Effect.Effect<boolean, EventStoreError>
   /** What a batch starts from: the stored rows under some keys, tombstones included, and which of the keys are parked. */
   readonly load: (target: Target, keys: ReadonlyArray<RowKey>) => Effect.Effect<{
     readonly rows: ReadonlyArray<StoredRow>

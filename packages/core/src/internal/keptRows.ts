@@ -1,4 +1,5 @@
 import type { RowKey } from "../RowStore.ts"
+import { BloomFilter } from "./bloomFilter.ts"
 import type { Kept } from "./fold.ts"
 import { nameOf } from "./partition.ts"
 
@@ -13,30 +14,41 @@ const mostUnits = 16_777_216
 export class KeptRows {
   private readonly rows = new Map<string, Kept>()
   private units = 0
+  /** The keys that have been here, where nothing was stored when it began: nothing is stored under any other. */
+  private had: BloomFilter | undefined
+
+  constructor(isEmpty: boolean) {
+    this.had = isEmpty ? new BloomFilter() : undefined
+  }
+
+  /** Whether nothing can be stored under a key, neither a row nor parked events. */
+  isNew(key: RowKey): boolean {
+    return this.had?.has(nameOf(key)) === false
+  }
 
   get(key: RowKey): Kept | undefined {
     return this.rows.get(nameOf(key))
   }
 
-  /** False when rows had to go, which may be those that have just come. */
-  set(key: RowKey, kept: Kept): boolean {
+  set(key: RowKey, kept: Kept): void {
     const name = nameOf(key)
+    this.had?.add(name)
     this.units += kept.units - (this.rows.get(name)?.units ?? 0)
     this.rows.set(name, kept)
-    return (this.rows.size <= mostRows && this.units <= mostUnits) || this.shrink()
+    if (this.rows.size > mostRows || this.units > mostUnits) this.shrink()
   }
 
-  private shrink(): false {
+  private shrink(): void {
     for (const [name, { units }] of this.rows) {
       if (this.rows.size <= mostRows && this.units <= mostUnits) break
       this.rows.delete(name)
       this.units -= units
     }
-    return false
   }
 
   delete(key: RowKey): void {
     const name = nameOf(key)
+    this.had?.add(name)
     this.units -= this.rows.get(name)?.units ?? 0
     this.rows.delete(name)
   }
@@ -44,5 +56,6 @@ export class KeptRows {
   clear(): void {
     this.rows.clear()
     this.units = 0
+    this.had = undefined
   }
 }

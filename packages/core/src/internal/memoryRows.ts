@@ -158,6 +158,7 @@ export const make = (storeId: string, head: () => number): Effect.Effect<Rows> =
         return { state: entry.state, partitions: entry.checkpoints.length, leases }
       }),
       release: (target, owner) => Effect.sync(() => find(target)?.release(owner)),
+      isEmpty: (target) => Effect.map(get(target), ({ parked, rows }) => rows.size === 0 && parked.size === 0),
       load: (target, keys) =>
         Effect.map(get(target), ({ parked, rows }) => ({
           rows: keys.map((key) => rows.get(nameOf(key))).filter((row) => row !== undefined),

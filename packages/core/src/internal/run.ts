@@ -156,7 +156,9 @@ export const tour = Effect.fnUntraced(function*<R>(
   course.serving = target.kind === "subscription" || entry?.serving === true
   const ended = yield* Effect.scoped(Effect.gen(function*() {
     const scope = yield* Effect.scope
-    const desks = new Map(leases.map((lease) => [lease.partition, new Desk(course, lease, scope)]))
+    // Behind the leases: from now on their partitions are changed by nobody else.
+    const isEmpty = job.rows && (yield* rows.isEmpty(target))
+    const desks = new Map(leases.map((lease) => [lease.partition, new Desk(course, lease, isEmpty, scope)]))
     const until = job.rows ? undefined : yield* level(course, job, desks, partitions)
     if (until === "Changed") return
     // What is not at the head is given to no reader.

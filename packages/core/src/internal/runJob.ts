@@ -8,6 +8,7 @@ import type { EventStoreError } from "../EventStoreError.ts"
 import type { Batch, Committed, Failure, Lease, Parked, RowKey, RowStore, RowWrite, Target } from "../RowStore.ts"
 import type { Item, Placed } from "./fold.ts"
 import { KeptRows } from "./keptRows.ts"
+import { nameOf } from "./partition.ts"
 import type { Keyed } from "./projection.ts"
 import type { Tagged } from "./running.ts"
 import type { Settings } from "./runOptions.ts"
@@ -109,21 +110,23 @@ export interface Course {
   atWork: number
 }
 
-/** A batch whose commit is under way while the next one is made. */
-export interface Pending {
-  readonly to: number
-  readonly park: ReadonlyArray<Parked>
-  readonly committed: Fiber.Fiber<Committed, EventStoreError>
-}
-
 /** What is folded and waits for the commit that is under way: the pages since then, as one batch. */
 export interface Gathered {
   readonly to: number
+  /** By name. */
   readonly rows: ReadonlyMap<string, RowWrite>
   readonly park: ReadonlyArray<Parked>
   readonly failure: Failure | undefined
   readonly pages: number
 }
+
+/** A batch whose commit is under way while the next one is made. */
+export interface Pending extends Pick<Gathered, "to" | "rows" | "park"> {
+  readonly committed: Fiber.Fiber<Committed, EventStoreError>
+}
+
+/** A batch of what is gathered. */
+export const partsOf = (gathered: Gathered): Parts => ({ ...gathered, rows: Array.from(gathered.rows.values()) })
 
 /** A partition under its lease. */
 export class Desk {
@@ -135,12 +138,14 @@ export class Desk {
   /** The checkpoint. */
   position: number
   /** Rows that need not be loaded again. */
-  readonly kept = new KeptRows()
+  readonly kept: KeptRows
   pending: Pending | undefined
   gathered: Gathered | undefined
 
-  constructor(course: Course, { fence, partition, position }: Lease, scope: Scope.Scope) {
+  /** `isEmpty`: whether nothing was stored of the target since the lease was taken. */
+  constructor(course: Course, { fence, partition, position }: Lease, isEmpty: boolean, scope: Scope.Scope) {
     this.course = course
+    this.kept = new KeptRows(isEmpty)
     this.partition = partition
     this.fence = fence
     this.position = position
@@ -158,8 +163,7 @@ export class Desk {
       const { gathered } = this
       this.gathered = undefined
       if (!joined || gathered === undefined) return Effect.succeed(joined)
-      const rows = Array.from(gathered.rows.values())
-      return Effect.map(this.commit({ ...gathered, rows }), (committed) => committed === "Committed")
+      return Effect.map(this.commit(partsOf(gathered)), (committed) => committed === "Committed")
     })
   }
 
@@ -174,11 +178,18 @@ export class Desk {
   }
 
   /** Commits a batch, and does not wait for it. The one before must have settled. */
-  send(parts: Parts): Effect.Effect<void> {
-    return Effect.map(Effect.forkIn(this.commit(parts), this.scope, { startImmediately: true }), (committed) => {
-      const { park = [], to } = parts
-      this.pending = { to, park, committed }
+  send(gathered: Gathered): Effect.Effect<void> {
+    const committing = Effect.forkIn(this.commit(partsOf(gathered)), this.scope, { startImmediately: true })
+    return Effect.map(committing, (committed) => {
+      const { park, rows, to } = gathered
+      this.pending = { to, rows, park, committed }
     })
+  }
+
+  /** Whether a row is worked already and not committed yet: it cannot be loaded. */
+  isOnTheWay(key: RowKey): boolean {
+    const name = nameOf(key)
+    return this.pending?.rows.has(name) === true || this.gathered?.rows.has(name) === true
   }
 
   /** Whether the lease can still hold. Who was frozen for a while finds out here, before anything is done. */

@@ -5,17 +5,15 @@ import { beforeCommit, distinct, fold, type Folded, type Loaded, type Placed } f
 import { nameOf } from "./partition.ts"
 import { type Definition, targetOf } from "./projection.ts"
 import * as rowCodec from "./rowCodec.ts"
-import { type Desk, done, type Gathered, gone, type Job, type Waiting } from "./runJob.ts"
+import { type Desk, done, type Gathered, gone, type Job, partsOf, type Waiting } from "./runJob.ts"
 import type { Upcaster } from "./upcaster.ts"
 
 const nothing: Loaded = { rows: [], parked: [] }
 
-/** Keeps the rows of a batch for the next one. False when there are too many of them to be kept. */
-const keep = ({ kept }: Desk, folded: Folded): boolean => {
+/** Keeps the rows of a batch for the next one. */
+const keep = ({ kept }: Desk, folded: Folded): void => {
   for (const event of folded.park) kept.delete(event)
-  let all = true
-  for (const one of folded.kept) all = kept.set(one.key, one.kept) && all
-  return all
+  for (const one of folded.kept) kept.set(one.key, one.kept)
 }
 
 /** Most pages, and rows, that are gathered while a commit is under way. */
@@ -37,14 +35,18 @@ const gather = ({ gathered }: Desk, { failure, park, rows }: Folded, to: number)
 
 /**
  * Folds items onto their rows, and commits rows and checkpoint. Pages are loaded and folded while the batch before is being
- * committed, and are the next batch together: their rows are kept, and so are not loaded.
+ * committed, and are the next batch together: their rows are kept, and so are not loaded. Neither are rows that cannot be
+ * stored, which are most of those of a projection that is built.
  */
 const work = (definition: Definition, codec: rowCodec.Codec): Job<never>["work"] => {
   const { name } = definition
   return Effect.fnUntraced(function*(desk: Desk, items: ReadonlyArray<Placed>, to: number, settle: boolean) {
     const { rows: store, target } = desk.course
-    const { front, gathered, kept, pending } = desk
-    const unknown = distinct(items).filter((key) => kept.get(key) === undefined)
+    const { front, kept } = desk
+    const unknown = distinct(items).filter((key) => kept.get(key) === undefined && !kept.isNew(key))
+    // There were too many rows to keep all of them.
+    if (unknown.some((key) => desk.isOnTheWay(key)) && !(yield* desk.settled)) return gone
+    const { gathered, pending } = desk
     const loaded = unknown.length === 0 ? nothing : yield* store.load(target, unknown)
     const parked = [...loaded.parked, ...(pending?.park ?? []), ...(gathered?.park ?? [])]
     const folded = fold(definition, codec, items, { rows: loaded.rows, parked, kept }, yield* DateTime.now)
@@ -54,8 +56,8 @@ const work = (definition: Definition, codec: rowCodec.Codec): Job<never>["work"]
     }
     const end = halted === undefined ? to : Math.max(front, beforeCommit(halted))
     const all = gather(desk, folded, end)
-    // What goes on in memory needs all of it to be kept.
-    const goesOn = keep(desk, folded) && halted === undefined && !settle
+    keep(desk, folded)
+    const goesOn = halted === undefined && !settle
     const { pageSize, settings } = desk.course
     // Pages that are smaller than they should be are so because a batch failed: it is not to be larger than they are.
     const mayGather = pageSize === settings.pageSize && all.pages < gatheredPages && all.rows.size < gatheredRows
@@ -65,12 +67,11 @@ const work = (definition: Definition, codec: rowCodec.Codec): Job<never>["work"]
     }
     desk.gathered = undefined
     if (!(yield* desk.joined)) return gone
-    const parts = { ...all, rows: Array.from(all.rows.values()) }
     if (goesOn) {
-      yield* desk.send(parts)
+      yield* desk.send(all)
       return done
     }
-    if ((yield* desk.commit(parts)) !== "Committed") return gone
+    if ((yield* desk.commit(partsOf(all))) !== "Committed") return gone
     // Where the policy halts, there is what it halts for.
     return halted === undefined ? done : { _tag: "Halted", failure: failure! } as const
   })

@@ -250,6 +250,7 @@ const unknown = define(
           "to halt a name that is not there",
           t.rows.setState(t.target("Nobody"), "halted", failureAt(1))
         )
+        yield* t.refused("to tell whether a name that is not there is empty", t.rows.isEmpty(t.target("Nobody")))
       })
     )
   })

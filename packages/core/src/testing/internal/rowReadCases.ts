@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { RowKey } from "../../RowStore.ts"
+import type { Batch, RowKey } from "../../RowStore.ts"
 import { upTo } from "./fixture.ts"
 import { define, type Definition, inAnyOrder, keysOf, row, type RowFixture, tombstone, waiting } from "./rowFixture.ts"
 
@@ -19,6 +19,34 @@ const loads = define(
     yield* t.equal("parked keys", loaded.parked.map(({ key, tenant }) => `${tenant}/${key}`).toSorted(), ["/c", "/d"])
     yield* t.equal("nothing", yield* t.rows.load(target, []), { rows: [], parked: [] })
     yield* t.equal("keys that are not there", yield* t.rows.load(target, keysOf("x", "y")), { rows: [], parked: [] })
+  })
+)
+
+const empty = define(
+  "a target is empty until a row, a tombstone or an event that waits is stored under it",
+  Effect.fnUntraced(function*(t: RowFixture) {
+    const stored: ReadonlyArray<readonly [string, Pick<Batch, "rows"> | Pick<Batch, "park">]> = [
+      ["a row", { rows: [row("a", 1)] }],
+      ["a row of a tenant", { rows: [row("a", 1, { tenant: "acme" })] }],
+      ["a tombstone", { rows: [tombstone("a", 1)] }],
+      ["an event that waits", { park: [waiting("a", 1)] }]
+    ]
+    const others = yield* t.opened({ name: "Empty" })
+    for (const [n, [what, parts]] of stored.entries()) {
+      const target = yield* t.opened({ name: `Rows${n}`, partitions: 2 })
+      yield* t.equal("whether a new target is empty", yield* t.rows.isEmpty(target), true)
+      yield* t.commits("a batch of no rows", t.batch(target, { from: 0, to: 1 }))
+      yield* t.equal("whether it is empty at 1", yield* t.rows.isEmpty(target), true)
+      yield* t.commits("a batch", t.batch(target, { partition: 1, from: 0, to: 1, ...parts }))
+      yield* t.equal(`whether it is empty with ${what}`, yield* t.rows.isEmpty(target), false)
+      const next = yield* t.opened({ name: `Rows${n}`, revision: 2 })
+      yield* t.equal("whether another revision is empty", yield* t.rows.isEmpty(next), true)
+    }
+    yield* t.equal("whether another target is empty", yield* t.rows.isEmpty(others), true)
+    yield* t.holding(others, 1, row("a", 1))
+    yield* t.rows.drop(others)
+    yield* t.rows.open({ target: others, mode: "async" })
+    yield* t.equal("whether what was dropped and made again is empty", yield* t.rows.isEmpty(others), true)
   })
 )
 
@@ -162,4 +190,4 @@ const many = define(
 )
 
 /** What readers get. */
-export const cases: ReadonlyArray<Definition> = [loads, tenants, revisions, noEntry, removed, many]
+export const cases: ReadonlyArray<Definition> = [loads, empty, tenants, revisions, noEntry, removed, many]
