@@ -372,30 +372,51 @@ describe("Projection.run", () => {
       assert.deepStrictEqual(Option.getOrThrow(rows).rows.map(({ value }) => value), ["3", "3", "3"])
     }).pipe(run))
 
-  it.effect("gives the same rows when one goes from memory before it is committed", () =>
-    Effect.gen(function*() {
-      const Large = Projection.make("Large", {
-        row: Schema.Struct({ orders: Schema.Int, text: Schema.String }),
-        events: [Placed]
-      }).fold({
-        key: { Placed: ({ customer }) => customer },
-        on: { Placed: (row, { cents }) => ({ orders: (row?.orders ?? 0) + 1, text: "x".repeat(cents) }) }
-      })
-      // Pages: what is committed slowly, what waits for that, what drives it out of memory, and the same once more.
-      const size = 20
-      const page = (customer: (i: number) => string, cents: number) =>
-        Effect.forEach(Array.from({ length: size }, (_, i) => customer(i)), (customer) => place(customer, cents))
-      yield* page(() => "first", 1)
-      yield* page(() => "ada", 1)
-      yield* page((i) => `large-${i}`, 1_000_000)
-      yield* page(() => "ada", 1)
+  describe("rows that are large", () => {
+    const size = 10
+    const Large = Projection.make("Large", {
+      row: Schema.Struct({ orders: Schema.Int, text: Schema.String }),
+      events: [Placed]
+    }).fold({
+      key: { Placed: ({ customer }) => customer },
+      on: { Placed: (row, { cents }) => ({ orders: (row?.orders ?? 0) + 1, text: "x".repeat(cents) }) }
+    })
+    const page = (customer: (i: number) => string, units: number) =>
+      Effect.forEach(Array.from({ length: size }, (_, i) => customer(i)), (customer) => place(customer, units))
+
+    /** Runs it, and answers with how many rows each batch had. All batches but the first are committed slowly. */
+    const batchesOf = Effect.gen(function*() {
+      const batches: Array<number> = []
       yield* running(Large, { pageSize: size }).pipe(withRows((rows) => ({
-        commit: (batch, within) => Effect.andThen(Effect.sleep("5 seconds"), rows.commit(batch, within))
+        commit: (batch, within) => {
+          batches.push(batch.rows.length)
+          return Effect.delay(rows.commit(batch, within), batches.length === 1 ? 0 : "5 seconds")
+        }
       })))
       yield* caughtUp(Large)
-      const rows = yield* RowStore.RowStore.use((rows) => rows.find({ name: "Large", tenant: "" }, ["ada"]))
-      assert.deepStrictEqual(Option.getOrThrow(rows).rows.map(({ value }) => JSON.parse(value!).orders), [2 * size])
-    }).pipe(run))
+      return batches
+    })
+
+    it.effect("are the same when one goes from memory before it is committed", () =>
+      Effect.gen(function*() {
+        // Pages: one of a row, what is committed meanwhile, the row again, what drives it out of memory, and it again.
+        yield* page(() => "ada", 1)
+        yield* page((i) => `a-${i}`, 1_000_000)
+        yield* page(() => "ada", 1)
+        yield* page((i) => `b-${i}`, 1_000_000)
+        yield* page(() => "ada", 1)
+        assert.deepStrictEqual(yield* batchesOf, [1, size, size + 1, 1])
+        const rows = yield* RowStore.RowStore.use((rows) => rows.find({ name: "Large", tenant: "" }, ["ada"]))
+        assert.deepStrictEqual(Option.getOrThrow(rows).rows.map(({ value }) => JSON.parse(value!).orders), [3 * size])
+      }).pipe(run))
+
+    it.effect("are not gathered without an end while a commit is under way", () =>
+      Effect.gen(function*() {
+        yield* page(() => "ada", 1)
+        yield* Effect.forEach(["a", "b", "c", "d", "e"], (name) => page((i) => `${name}-${i}`, 1_000_000))
+        assert.deepStrictEqual(yield* batchesOf, [1, size, 2 * size, 2 * size])
+      }).pipe(run))
+  })
 
   it.effect("ends, and takes the others with it, when one cannot go on", () =>
     Effect.gen(function*() {

@@ -115,6 +115,8 @@ export interface Gathered {
   readonly to: number
   /** By name. */
   readonly rows: ReadonlyMap<string, RowWrite>
+  /** UTF-16 units of their texts. */
+  readonly units: number
   readonly park: ReadonlyArray<Parked>
   readonly failure: Failure | undefined
   readonly pages: number

@@ -16,17 +16,24 @@ const keep = ({ kept }: Desk, folded: Folded): void => {
   for (const one of folded.kept) kept.set(one.key, one.kept)
 }
 
-/** Most pages, and rows, that are gathered while a commit is under way. */
+/** Most pages, rows, and UTF-16 units of their texts, that are gathered while a commit is under way. */
 const gatheredPages = 8
 const gatheredRows = 10_000
+const gatheredUnits = 16_777_216
 
 /** Adds what came of a page to what is gathered. Of a row, the later one stays. */
 const gather = ({ gathered }: Desk, { failure, park, rows }: Folded, to: number): Gathered => {
   const byName = new Map(gathered?.rows)
-  for (const row of rows) byName.set(nameOf(row), row)
+  let units = gathered?.units ?? 0
+  for (const row of rows) {
+    const name = nameOf(row)
+    units += (row.value?.length ?? 0) - (byName.get(name)?.value?.length ?? 0)
+    byName.set(name, row)
+  }
   return {
     to,
     rows: byName,
+    units,
     park: gathered === undefined ? park : [...gathered.park, ...park],
     failure: failure ?? gathered?.failure,
     pages: (gathered?.pages ?? 0) + 1
@@ -61,6 +68,7 @@ const work = (definition: Definition, codec: rowCodec.Codec): Job<never>["work"]
     const { pageSize, settings } = desk.course
     // Pages that are smaller than they should be are so because a batch failed: it is not to be larger than they are.
     const mayGather = pageSize === settings.pageSize && all.pages < gatheredPages && all.rows.size < gatheredRows
+      && all.units < gatheredUnits
     if (goesOn && desk.isCommitting && mayGather) {
       desk.gathered = all
       return done
