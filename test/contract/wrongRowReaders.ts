@@ -370,20 +370,27 @@ const wrongEmpty = (
     const committed: Array<RowStore.Batch> = []
     return {
       commit: (batch, within) => Effect.tap(rows.commit(batch, within), () => Effect.sync(() => committed.push(batch))),
+      // Of what is not there it says what it should.
       isEmpty: (of) =>
         Effect.map(
-          entryOf(rows, of),
+          rows.isEmpty(of),
           () => !committed.some((batch) => batch.target.name === of.name && fills(batch, of))
         )
     }
   })
 
 const empties: ReadonlyArray<WrongRowStore> = [
-  wrongRows("takes every target for empty", () => ({ isEmpty: () => Effect.succeed(true) })),
-  wrongRows("takes no target for empty", () => ({ isEmpty: () => Effect.succeed(false) })),
+  wrongRows("takes every target for empty", (rows) => ({ isEmpty: (of) => Effect.as(rows.isEmpty(of), true) })),
+  wrongRows("takes no target for empty", (rows) => ({ isEmpty: (of) => Effect.as(rows.isEmpty(of), false) })),
+  wrongRows("takes what is not there for empty", (rows) => ({
+    isEmpty: (of) => Effect.catch(rows.isEmpty(of), () => Effect.succeed(true))
+  })),
   wrongRows("takes a target for empty until its checkpoint moves", (rows) => ({
     isEmpty: (of) =>
-      Effect.map(entryOf(rows, of), (entry) => entry!.checkpoints.every(({ position }) => position === 0))
+      Effect.andThen(
+        rows.isEmpty(of),
+        Effect.map(entryOf(rows, of), (entry) => entry!.checkpoints.every(({ position }) => position === 0))
+      )
   })),
   wrongEmpty(
     "does not count tombstones when it tells whether a target is empty",
