@@ -49,6 +49,32 @@ const leases: ReadonlyArray<WrongRowStore> = [
       }
     }
   }),
+  wrongRows("begins to count fences anew where a target was dropped", (rows) => {
+    const id = ({ name, revision }: RowStore.Target) => `${name}/${revision}`
+    const dropped = new Set<string>()
+    /** What is taken off the fences of a target. */
+    const bases = new Map<string, number>()
+    return {
+      drop: (target) => Effect.tap(rows.drop(target), () => Effect.sync(() => dropped.add(id(target)))),
+      open: (request) =>
+        Effect.tap(rows.open(request), ({ checkpoints: [{ fence }] }) =>
+          Effect.sync(() => {
+            if (dropped.delete(id(request.target))) bases.set(id(request.target), fence)
+          })),
+      acquire: (request) =>
+        Effect.map(rows.acquire(request), (acquired) => ({
+          ...acquired,
+          leases: acquired.leases.map((lease) => ({
+            ...lease,
+            fence: lease.fence - (bases.get(id(request.target)) ?? 0)
+          }))
+        })),
+      commit: (batch, within) => {
+        const base = bases.get(id(batch.target)) ?? 0
+        return rows.commit({ ...batch, fence: batch.fence === undefined ? undefined : batch.fence + base }, within)
+      }
+    }
+  }),
   wrongRows("gives a new fence with every renewal", (rows) => ({
     acquire: (request) => Effect.andThen(rows.release(request.target, request.owner), rows.acquire(request))
   })),

@@ -13,7 +13,8 @@ const frozen: Readonly<Record<number, string>> = {
   2: "67d90db78423ce1309dba484a0407e2107eb6d09bd508fa34931d4dbca457544",
   3: "6470f523e45e228412c675e47c488166ca676a2e7a9100f59d93665577a44bda",
   4: "addabee9ed1d44e455ae46b3089ac6ad2c427899eb5edae82a86b08a2675437f",
-  5: "be4ab5d1f802127c6108ae3ce1b7ae1ab0576b50265334f65ecac0914e86a4c0"
+  5: "be4ab5d1f802127c6108ae3ce1b7ae1ab0576b50265334f65ecac0914e86a4c0",
+  6: "8da47034f3204c840bef8861b1f19b6787ccba2ebc30e8e01dab14fc4d8ba1e2"
 }
 
 const pool = (url: string) => PgClient.layer({ url: Redacted.make(url), maxConnections: 2 })

@@ -322,6 +322,7 @@ export const partitionOf: (key: RowKey, partitions: number) => number = partitio
  *
  * - Rows and checkpoint of a batch are committed together or not at all.
  * - A checkpoint moves by compare-and-set, and only for the holder of the lease, where a fence is given.
+ * - A fence never comes again, also where a target is dropped and opened anew.
  * - A row never goes back: a write that has seen no more than the stored row changes nothing. That holds for tombstones.
  * - Errors are those of the event store: `Unavailable`, `OutcomeUnknown` (a commit), `Refused`.
  *

@@ -56,11 +56,12 @@ export class MemoryEntry {
     indexes: ReadonlyArray<string>,
     partitions: number,
     position: number,
+    fence: number,
     at: DateTime.Utc
   ) {
     this.target = target
     this.indexes = indexes
-    this.checkpoints = Array.from({ length: partitions }, (_, i) => checkpointAt(position, at, 0)(i))
+    this.checkpoints = Array.from({ length: partitions }, (_, i) => checkpointAt(position, at, fence)(i))
   }
 
   toEntry(storeId: string, at: DateTime.Utc): RowStore.Entry {
@@ -91,11 +92,16 @@ export class MemoryEntry {
     return Math.min(...this.checkpoints.map(({ position }) => position))
   }
 
+  /** A fence that nobody has had of it. */
+  get nextFence(): number {
+    return Math.max(...this.checkpoints.map(({ fence }) => fence)) + 1
+  }
+
   /** New checkpoints, at the least of the old ones and under fences that nobody has had. */
   repartition(partitions: number, level: boolean, at: DateTime.Utc): void {
     if (partitions === this.checkpoints.length) return
     if (level && this.checkpoints.some(({ position }) => position !== this.least)) return
-    const fence = Math.max(...this.checkpoints.map(({ fence }) => fence)) + 1
+    const fence = this.nextFence
     const position = this.least
     this.checkpoints = Array.from({ length: partitions }, (_, i) => checkpointAt(position, at, fence)(i))
   }

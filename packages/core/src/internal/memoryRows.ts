@@ -55,6 +55,8 @@ export interface Rows {
 export const make = (storeId: string, head: () => number): Effect.Effect<Rows> =>
   Effect.gen(function*() {
     const entries: Array<MemoryEntry> = []
+    /** Where the fences of the next entry begin: who had a lease of what was dropped has none of what is made in its place. */
+    let firstFence = 0
     const attached = new Set<RowStore.Inline>()
     const moves = yield* PubSub.sliding<void>(1)
     const moved = () => {
@@ -100,7 +102,7 @@ export const make = (storeId: string, head: () => number): Effect.Effect<Rows> =
         const at = yield* now
         let entry = find(target)
         if (entry === undefined) {
-          entry = new MemoryEntry(target, indexes ?? [], partitions ?? 1, position, at)
+          entry = new MemoryEntry(target, indexes ?? [], partitions ?? 1, position, firstFence, at)
           entry.serving = target.kind === "subscription"
             || !entries.some(({ serving, target: { kind, name } }) =>
               serving && kind === target.kind && name === target.name
@@ -149,6 +151,7 @@ export const make = (storeId: string, head: () => number): Effect.Effect<Rows> =
           return yield* refuse(new Refused({ what: showTarget(target), expected, actual: "it serves" }))
         }
         entries.splice(entries.indexOf(entry), 1)
+        firstFence = Math.max(firstFence, entry.nextFence)
       }),
       acquire: Effect.fnUntraced(function*({ lease, most, owner, target }) {
         const entry = yield* get(target)

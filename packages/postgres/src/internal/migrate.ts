@@ -8,6 +8,7 @@ import { migration as migration2 } from "../migrations/0002.ts"
 import { migration as migration3 } from "../migrations/0003.ts"
 import { migration as migration4 } from "../migrations/0004.ts"
 import { migration as migration5 } from "../migrations/0005.ts"
+import { migration as migration6 } from "../migrations/0006.ts"
 import type { MigrationSource } from "../migrations/Migration.ts"
 import { currentTransaction, withConnection } from "./connection.ts"
 import { refused } from "./openError.ts"
@@ -18,7 +19,8 @@ export const migrations: ReadonlyArray<MigrationSource> = [
   migration2,
   migration3,
   migration4,
-  migration5
+  migration5,
+  migration6
 ]
 
 /** Number of the last migration that this program knows. */

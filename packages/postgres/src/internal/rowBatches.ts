@@ -36,15 +36,6 @@ UNION ALL (
   WHERE (SELECT 1 FROM ${schema}.parked p WHERE p.entry = t.id AND p.tenant = u.tenant AND p.key = u.key LIMIT 1) = 1
 )`
 
-/** In the order of an index: otherwise the planner may look through the rows of all targets for one of this. */
-const emptySql = (schema: string): string =>
-  `SELECT (
-  SELECT 1 FROM ${schema}.rows r WHERE r.entry = e.id ORDER BY r.entry, r.tenant, r.key LIMIT 1
-) IS NULL AND (
-  SELECT 1 FROM ${schema}.parked p WHERE p.entry = e.id ORDER BY p.entry, p.tenant, p.key, p.position, p.index LIMIT 1
-) IS NULL
-FROM ${schema}.entries e WHERE e.kind = $1 AND e.name = $2 AND e.revision = $3 AND NOT e.dropped`
-
 const projectSql = (schema: string): string =>
   `SELECT ${schema}.project_1(${Array.from({ length: 9 }, (_, i) => `$${i + 1}`).join(", ")}, $10::text::json, ${
     Array.from({ length: 8 }, (_, i) => `$${i + 11}`).join(", ")
@@ -130,7 +121,6 @@ export const make = (
   moved: Effect.Effect<void>
 ): Pick<Service, "isEmpty" | "load" | "commit" | "parked" | "retry" | "sweep"> => {
   const run = (sql: string, params: ReadonlyArray<unknown>) => query(client, "rows", timeout, sql, params)
-  const empty = emptySql(schema)
   const loads = loadSql(schema)
   const projects = projectSql(schema)
   const { bigintOrNull, bigint, bool, int, text, textOrNull, texts } = parameters
@@ -189,9 +179,10 @@ FROM ${schema}.judge_1($1, $2, $3, $4, $5, $6) j`
     })
 
   const isEmpty: Service["isEmpty"] = Effect.fnUntraced(function*(target) {
-    const [row] = yield* run(empty, targetParams(target))
-    // The type of the column.
-    return row === undefined ? yield* noEntry(target) : row[0] as boolean
+    const [row] = yield* run(`SELECT ${schema}.is_empty_1($1, $2, $3)`, targetParams(target))
+    // The type of the function, which answers with one row.
+    const isEmpty = row![0] as boolean | null
+    return isEmpty ?? (yield* noEntry(target))
   })
 
   const load: Service["load"] = Effect.fnUntraced(function*(target, keys) {

@@ -216,6 +216,22 @@ const ended = define(
   })
 )
 
+const remade = define(
+  "a lease of what was dropped is none of what is made in its place",
+  Effect.fnUntraced(function*(t: RowFixture) {
+    const old: Array<Lease> = []
+    for (const owner of ["ada", "bob", "carl"]) {
+      const target = yield* t.opened({ partitions: 2 })
+      for (const lease of old) yield* fenced(t, `what was had before ${owner}`, target, lease)
+      const leases = yield* t.leases(target, owner)
+      for (const lease of old) yield* fenced(t, `what was had before ${owner}, who has it now,`, target, lease)
+      yield* t.commits(`a batch of ${owner}`, t.batch(target, { ...leases[0]!, from: 0, to: 1 }))
+      old.push(...leases)
+      yield* t.rows.drop(target)
+    }
+  })
+)
+
 const beyond = define(
   "a partition that is not there any more takes nothing",
   Effect.fnUntraced(function*(t: RowFixture) {
@@ -251,6 +267,7 @@ export const cases: ReadonlyArray<Definition> = [
   released,
   racing,
   ended,
+  remade,
   beyond,
   follows
 ]
