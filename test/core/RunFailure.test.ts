@@ -1,7 +1,7 @@
 /** What a run does with events that fail: parked with their key, tried again, given up, or halted at; and with batches. */
 import { assert, describe, it } from "@effect/vitest"
 import { EventStore, Projection, RowStore, StreamName } from "@varve/core"
-import { Deferred, Effect, Option } from "effect"
+import { Deferred, Effect, Fiber, Option } from "effect"
 import { TestClock } from "effect/testing"
 import {
   allRows,
@@ -120,6 +120,30 @@ describe("an event that fails", () => {
       yield* caughtUp(Totals)
       yield* parkedEvents(Totals, 0)
       assert.deepStrictEqual(yield* cents(["ada"]), { ada: 10 })
+    }).pipe(run))
+
+  it.effect("is parked alone when what was before it, and left no row, comes again", () =>
+    Effect.gen(function*() {
+      const Totals = totals()
+      const own = RowStore.partitionOf({ tenant: "", key: "ada" }, 2)
+      // The other partition stays where it is, so that all begin there when their number changes.
+      const first = yield* running(Totals, { partitions: 2, pageSize: 1 }).pipe(withRows((rows) => ({
+        commit: (batch, within) => batch.partition === own ? rows.commit(batch, within) : Effect.never
+      })))
+      yield* caughtUp(Totals)
+      yield* forget("ada")
+      yield* place("ada", -5)
+      yield* parkedEvents(Totals, 1)
+      yield* Fiber.interrupt(first)
+      const parked: Array<number> = []
+      yield* running(Totals, { partitions: 1 }).pipe(withRows((rows) => ({
+        commit: (batch, within) => {
+          parked.push(...batch.park.map(({ position }) => position))
+          return rows.commit(batch, within)
+        }
+      })))
+      yield* caughtUp(Totals)
+      assert.sameMembers([...new Set(parked)], [2])
     }).pipe(run))
 
   it.effect("refuses to retry or skip a key that has nothing parked", () =>

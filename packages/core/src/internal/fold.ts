@@ -189,6 +189,17 @@ const next = (definition: Definition, codec: Codec, slot: Slot, { event, stored 
   return row
 }
 
+/**
+ * Where a key without a row is parked, a tombstone tells what it has seen. Otherwise what came before the event that failed,
+ * and left no row, would be parked as well when it comes again.
+ */
+const leaveOff = (slot: Slot, { index, stored: { position } }: Item): void => {
+  slot.row = undefined
+  slot.position = index > 0 ? position : position - 1
+  slot.index = index > 0 ? index - 1 : Limits.eventsPerSplit
+  slot.changed = slot.known = true
+}
+
 const writeOf = (codec: Codec, { index, key, position, row }: Slot): RowWrite =>
   row === undefined
     ? { ...key, value: null, position, index, sorts: [] }
@@ -249,6 +260,7 @@ export const fold = (
       if (definition.onFailure === "halt") return haltedAt(definition, codec, items, loaded, at, stored, failure)
       slot.parked = true
       park.push(parkedOf(item, key, at, 1, cause))
+      if (!slot.known) leaveOff(slot, item)
     }
   }
   try {
