@@ -191,7 +191,8 @@ const next = (definition: Definition, codec: Codec, slot: Slot, { event, stored 
 
 /**
  * Where a key without a row is parked, a tombstone tells what it has seen. Otherwise what came before the event that failed,
- * and left no row, would be parked as well when it comes again.
+ * and left no row, would be parked as well when it comes again. It has seen all before that event: up to the one before it
+ * of the same stored event, or to the last that the position before can have.
  */
 const leaveOff = (slot: Slot, { index, stored: { position } }: Item): void => {
   slot.row = undefined
