@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
-import { EventStore, StreamName } from "@varve/core"
-import { Deferred, Effect, Layer, Stream } from "effect"
+import { Aggregate, Command, Decision, Event, EventStore, Limits, StreamName, Upcaster } from "@varve/core"
+import { Array as Arr, Deferred, Effect, Exit, Layer, Schema, Stream } from "effect"
 
 const commits = 5
 
@@ -71,5 +71,99 @@ describe("EventStore.readAll", () => {
         Effect.provide(layer)
       )
       expect(seen).toEqual([1, 2, 3, 4, 5])
+    }).pipe(Effect.provide(EventStore.layerMemory)))
+})
+
+const ticks = Limits.eventsPerPageDefault
+
+/** A stream of three pages in a store that gathers what it is asked for at one moment; its reads tell when they are on their way. */
+const gathering = Effect.gen(function*() {
+  const store = yield* EventStore.EventStore
+  const stream = StreamName.make("Ticker", "one")
+  const events = Arr.makeBy(ticks, () => ({ type: "Ticked", revision: 1, payload: {} }))
+  for (let page = 0; page < 3; page++) yield* store.append({ writes: [{ stream, expected: "any", events }] })
+  const sent: Array<{ readonly after: number; readonly limit: number | undefined }> = []
+  const layer = Layer.succeed(EventStore.EventStore, {
+    ...store,
+    readStreamPage: (request) =>
+      Effect.promise(() => Promise.resolve()).pipe(
+        Effect.andThen(Effect.sync(() => sent.push({ after: request.after ?? 0, limit: request.limit }))),
+        Effect.andThen(store.readStreamPage(request))
+      )
+  })
+  return { layer, sent, stream }
+})
+
+class Ticked extends Event.make("Ticked", {}) {}
+class Tick extends Command.make("Tick") {}
+
+const contract = Aggregate.make("Ticker", {
+  id: Schema.String,
+  state: Schema.Int,
+  commands: [Tick],
+  events: [Ticked],
+  rejections: []
+})
+
+/** Loads the stream by what an event makes of a state. */
+const load = (store: Layer.Layer<EventStore.EventStore>, ticked: (state: number) => number) => {
+  class Ticker extends contract.decider({
+    initial: 0,
+    decide: { Tick: () => Decision.accept(Ticked.make({})) },
+    evolve: { Ticked: ticked }
+  }) {}
+  return Ticker.load("one").pipe(Effect.provide(Ticker.layer.pipe(Layer.provide([Upcaster.layer(), store]))))
+}
+
+describe("Aggregate.load", () => {
+  it.effect("has the next page on its way before it folds one", () =>
+    Effect.gen(function*() {
+      const { layer, sent } = yield* gathering
+      const seen = new Set<string>()
+      const { state } = yield* load(layer, (state) => {
+        seen.add(`page ${Math.floor(state / ticks) + 1}: ${sent.length} sent`)
+        return state + 1
+      })
+      expect(state).toBe(3 * ticks)
+      expect([...seen]).toEqual(["page 1: 2 sent", "page 2: 3 sent", "page 3: 3 sent"])
+    }).pipe(Effect.provide(EventStore.layerMemory)))
+
+  it.effect("stops reading ahead when its fold fails", () =>
+    Effect.gen(function*() {
+      const { layer } = yield* gathering
+      const gone = yield* Deferred.make<void>()
+      const hanging = Layer.effect(
+        EventStore.EventStore,
+        EventStore.EventStore.useSync((store) => ({
+          ...store,
+          readStreamPage: (request) =>
+            request.after === ticks
+              ? Effect.onInterrupt(Effect.never, () => Deferred.succeed(gone, undefined))
+              : store.readStreamPage(request)
+        }))
+      ).pipe(Layer.provide(layer))
+      const exit = yield* Effect.exit(load(hanging, () => {
+        throw new Error("a fold at fault")
+      }))
+      expect(Exit.hasDies(exit)).toBe(true)
+      expect(yield* Deferred.isDone(gone)).toBe(true)
+    }).pipe(Effect.provide(EventStore.layerMemory)))
+})
+
+describe("EventStore.read", () => {
+  it.effect("reads larger pages ahead from the second on", () =>
+    Effect.gen(function*() {
+      const { layer, sent, stream } = yield* gathering
+      const versions = yield* EventStore.read(stream).pipe(
+        Stream.map(({ version }) => version),
+        Stream.runCollect,
+        Effect.provide(layer)
+      )
+      expect(versions).toEqual(Array.from({ length: 3 * ticks }, (_, i) => i + 1))
+      expect(sent).toEqual([
+        { after: 0, limit: undefined },
+        { after: ticks, limit: undefined },
+        { after: 2 * ticks, limit: Limits.eventsPerPageAhead }
+      ])
     }).pipe(Effect.provide(EventStore.layerMemory)))
 })

@@ -69,8 +69,12 @@ export class EventStore extends Context.Service<EventStore, {
 
 const enlisted = Effect.flatMap(EventStore, (store) => store.enlisted)
 
+const limitOf = (told: { readonly limit?: number | undefined } | undefined, ahead: boolean): number | undefined =>
+  told?.limit ?? (ahead ? Limits.eventsPerPageAhead : undefined)
+
 /**
- * The events of one stream, oldest first unless told, page by page. No connection is held between pages.
+ * The events of one stream, oldest first unless told, page by page. No connection is held between pages. From the second
+ * page on, the next one is read while one is handled, and is larger (`Limits.eventsPerPageAhead`) unless a limit is told.
  *
  * **Example** (The last event of a stream)
  *
@@ -96,7 +100,10 @@ export const read = (
 ): Stream.Stream<StoredEvent, EventStoreError, EventStore> =>
   paginate<Page.StreamPage, StoredEvent, number | undefined, EventStoreError, EventStore>({
     from: options?.after,
-    read: (after) => EventStore.use((store) => store.readStreamPage({ ...options, stream, after })),
+    read: (after, ahead) => {
+      const limit = limitOf(options, ahead)
+      return EventStore.use((store) => store.readStreamPage({ ...options, stream, after, limit }))
+    },
     next: ({ atEnd, events }) => atEnd || events.length === 0 ? undefined : { from: events.at(-1)!.version },
     items: ({ events }) => events,
     enlisted
@@ -114,7 +121,7 @@ export const readAll = (request?: Page.Request): Stream.Stream<StoredEvent, Even
   paginate<Page.Page, StoredEvent, number | undefined, EventStoreError, EventStore>({
     from: request?.after,
     read: (after, ahead) => {
-      const limit = request?.limit ?? (ahead ? Limits.eventsPerPageAhead : undefined)
+      const limit = limitOf(request, ahead)
       return EventStore.use((store) => store.readPage({ ...request, after, limit }))
     },
     next: ({ atHead, scannedTo }) => atHead ? undefined : { from: scannedTo },

@@ -88,7 +88,7 @@ export const eventsPerPage = 10_000
 export const eventsPerPageDefault = 1_000
 
 /**
- * Events of one page of the whole store that is read ahead, when the reader does not say.
+ * Events of one page that is read ahead, when the reader does not say.
  *
  * @category limits
  * @since 0.1.0

@@ -153,16 +153,16 @@ export const foldStream = Effect.fnUntraced(function*(local: Local, stream: Stre
     const last = page.events.at(-1)
     const over = page.atEnd || last === undefined || (options?.prefix === true && options.counts?.(last) === false)
     // The next page is read while this one is folded, except on the connection of a transaction of the program.
-    const next = over
+    const ahead = over || (yield* local.store.enlisted)
       ? undefined
-      : (yield* local.store.enlisted)
-      ? read(last.version)
-      : Fiber.join(yield* Effect.forkChild(read(last.version), { startImmediately: true }))
-    const folded = fold(local, loaded, page.events, options?.counts, options?.seen)
-    if (Result.isFailure(folded)) return yield* Effect.fail(folded.failure)
-    loaded = folded.success
-    if (next === undefined) return loaded
-    page = yield* next
+      : yield* Effect.forkChild(read(last.version), { startImmediately: true })
+    // A store gathers what is asked for at one moment: it sends when this one is over.
+    if (ahead !== undefined) yield* Effect.yieldNow
+    const { events } = page
+    const folding = Effect.suspend(() => Effect.fromResult(fold(local, loaded, events, options?.counts, options?.seen)))
+    loaded = yield* (ahead === undefined ? folding : Effect.onError(folding, () => Fiber.interrupt(ahead)))
+    if (over) return loaded
+    page = yield* (ahead === undefined ? read(last.version) : Fiber.join(ahead))
   }
 })
 
