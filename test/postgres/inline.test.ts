@@ -2,7 +2,7 @@ import { PgClient } from "@effect/sql-pg"
 import { describe, expect, it } from "@effect/vitest"
 import { EventStore, RowStore } from "@varve/core"
 import { Postgres } from "@varve/postgres"
-import { Context, Deferred, Duration, Effect, Exit, Fiber, Layer, Redacted, type Scope } from "effect"
+import { Context, Deferred, Duration, Effect, Exit, Fiber, Layer, Logger, Option, Redacted, type Scope } from "effect"
 import { createHash } from "node:crypto"
 import * as Locks from "../support/Locks.ts"
 import * as TestServer from "../support/TestServer.ts"
@@ -32,8 +32,11 @@ const incompressible = Array.from({ length: 200 }, (_, i) => createHash("sha256"
 )
 
 const suite = (provide: <A, E>(self: Effect.Effect<A, E, TestServer.Provides>) => Effect.Effect<A, E>) => {
-  const test = (name: string, body: Effect.Effect<void, unknown, TestServer.Provides | Scope.Scope>) =>
-    it.live(name, () => provide(Effect.scoped(body)))
+  const test = (
+    name: string,
+    body: Effect.Effect<void, unknown, TestServer.Provides | Scope.Scope>,
+    around: Layer.Layer<never> = Layer.empty
+  ) => it.live(name, () => Effect.provide(provide(Effect.scoped(body)), around))
 
   test(
     "one of two layers of a projection in a program rides, and the other loses nothing",
@@ -94,6 +97,27 @@ const suite = (provide: <A, E>(self: Effect.Effect<A, E, TestServer.Provides>) =
       expect((yield* counts).rows).toEqual([])
       expect((yield* counts).events).toEqual([["a", 2]])
     })
+  )
+
+  test(
+    "a projection that throws behind a commit leaves its outcome to be looked up",
+    Effect.gen(function*() {
+      const { positions } = yield* riding((row) => ({ ...row, sorts: [incompressible] }))
+      positions.push = () => {
+        throw new Error("a projection at fault")
+      }
+      const { reason } = yield* Effect.flip(append("a", 0))
+      if (reason._tag !== "OutcomeUnknown") {
+        return expect.fail(`expected an outcome that is not known, got ${reason._tag}`)
+      }
+      const found = yield* EventStore.EventStore.use(({ findCommit }) => findCommit(reason.commitId))
+      expect(Option.map(found, ({ last }) => last)).toEqual(Option.some(1))
+      // The next commit is not kept waiting.
+      expect((yield* Effect.flip(append("a", 1))).reason._tag).toBe("OutcomeUnknown")
+    }),
+    Logger.layer([Logger.make(() => {
+      throw new Error("a logger at fault")
+    })])
   )
 
   test(

@@ -102,8 +102,9 @@ const countApart = (waiting: Entries, underWay: Iterable<Entries>, most: number)
  * id that is in it, which then finds the first one stored. Where what waits has too much in common, all of it goes in one
  * batch, and some callers are answered when the next one is on its way: it takes up what the others have come with again.
  *
- * Every entry is answered: the sending is bounded in time, whatever it ends with is handed to the entries it has not
- * answered, and closing the scope answers those that wait.
+ * Every entry is answered: the sending is bounded in time, whatever it ends with is handed to the entries that it has not
+ * sent, those that it has sent and not answered are told that their outcome is not known, and closing the scope answers
+ * those that wait.
  */
 export const make = (
   client: PgClient.PgClient,
@@ -292,16 +293,26 @@ export const make = (
           })
       )
 
-    /** Sends entries, and answers each, whatever it ends with: a tracer is the user's, and may throw. */
+    /** Sends entries, and answers each, whatever it ends with: tracers and projections are the user's, and may throw. */
     const deliver = (entries: Entries): Effect.Effect<void> =>
-      Effect.catchCause(traced(entries), (cause) =>
-        Effect.sync(() => {
-          if (Cause.hasInterruptsOnly(cause)) {
-            return finishUnknown(entries, unavailable("event store", "to be open", "it was closed"))
-          }
-          const defect: Result = Exit.die(Cause.squash(cause))
-          for (const entry of entries) finish(entry, defect)
-        }))
+      Effect.catchCause(traced(entries), (cause) => {
+        const interrupted = Cause.hasInterruptsOnly(cause)
+        const inDoubt = entries.some(({ done, sent }) => sent && !done)
+        finishUnknown(
+          entries,
+          interrupted ? unavailable("event store", "to be open", "it was closed") : Exit.die(Cause.squash(cause))
+        )
+        // Those who are told that the outcome is not known are not told why. A logger is the user's as well.
+        return !interrupted && inDoubt
+          ? Effect.ignoreCause(Effect.logError("A batch of commits has died after it was sent", cause))
+          : Effect.void
+      })
+
+    const done = (batch: Entries): Effect.Effect<void> =>
+      Effect.sync(() => {
+        underWay.delete(batch)
+        blocked = false
+      })
 
     /** Sends batches until nothing waits, or what waits is for the other lane to send. */
     const lane = Effect.gen(function*() {
@@ -320,9 +331,7 @@ export const make = (
         }
         underWay.add(batch)
         start()
-        yield* deliver(batch)
-        underWay.delete(batch)
-        blocked = false
+        yield* Effect.ensuring(deliver(batch), done(batch))
       }
     })
 
