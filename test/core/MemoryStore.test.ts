@@ -19,6 +19,25 @@ describe("the store in memory", () => {
       assert.deepStrictEqual(times, [0, 1_000, 1_000, 2_000])
     }).pipe(Effect.provide(EventStore.layerMemory)))
 
+  it.effect("gives a fold what it asks for, and nothing else", () =>
+    Effect.gen(function*() {
+      yield* append
+      const { events: [event] } = yield* EventStore.EventStore.use((store) =>
+        store.readStreamPage({ stream, only: "payloads" })
+      )
+      const { payload, position, revision, type, version } = event!
+      assert.deepStrictEqual({ payload, position: Number(position), revision, type, version }, {
+        payload: {},
+        position: 1,
+        revision: 1,
+        type: "Changed",
+        version: 1
+      })
+      for (const key of ["id", "commitId", "commitIndex", "metadata", "occurredAt", "recordedAt"] as const) {
+        assert.throws(() => event![key], `Event at position 1: its ${key} was not asked for, only its payload`)
+      }
+    }).pipe(Effect.provide(EventStore.layerMemory)))
+
   it.effect("reads back to its first event", () =>
     Effect.gen(function*() {
       for (let i = 0; i < 3; i++) yield* append

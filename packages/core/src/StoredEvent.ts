@@ -92,6 +92,60 @@ export interface StoredEvent {
  */
 export const id = (commitId: CommitId, commitIndex: number): string => `${commitId}/${commitIndex}`
 
+type Parts = Pick<StoredEvent, "stream" | "version" | "position" | "type" | "revision" | "payload">
+
+class PayloadEvent implements StoredEvent {
+  readonly stream: StreamName
+  readonly version: number
+  readonly position: Position
+  readonly type: string
+  readonly revision: number
+  readonly payload: Schema.Json
+
+  constructor({ payload, position, revision, stream, type, version }: Parts) {
+    this.stream = stream
+    this.version = version
+    this.position = position
+    this.type = type
+    this.revision = revision
+    this.payload = payload
+  }
+
+  get id() {
+    return this.leftOut("id")
+  }
+  get commitId() {
+    return this.leftOut("commitId")
+  }
+  get commitIndex() {
+    return this.leftOut("commitIndex")
+  }
+  get metadata() {
+    return this.leftOut("metadata")
+  }
+  get occurredAt() {
+    return this.leftOut("occurredAt")
+  }
+  get recordedAt() {
+    return this.leftOut("recordedAt")
+  }
+
+  private leftOut(what: string): never {
+    throw new Error(`Event at position ${this.position}: its ${what} was not asked for, only its payload`)
+  }
+}
+
+/**
+ * An event of which a reader has asked for the payload only (`Page.StreamRequest.only`), and what a fold has to know of
+ * it. Reading anything else of it throws, and names what. For authors of stores.
+ *
+ * @category stores
+ * @since 0.1.0
+ */
+export const ofPayload = (
+  parts: Pick<StoredEvent, "stream" | "version" | "position" | "type" | "revision" | "payload">
+): StoredEvent => new PayloadEvent(parts)
+
 /**
  * Reads the JSON text of a payload or of metadata. For authors of stores: `JSON.parse` alone reads some keys wrong on
  * some engines.

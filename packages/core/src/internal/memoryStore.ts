@@ -12,7 +12,7 @@ import * as StoredEvent from "../StoredEvent.ts"
 import * as StreamName from "../StreamName.ts"
 import * as check from "./check.ts"
 import * as memoryAdmin from "./memoryAdmin.ts"
-import { Log, type Row, type Stored, storedEvent } from "./memoryLog.ts"
+import { Log, payloadEvent, type Row, type Stored, storedEvent } from "./memoryLog.ts"
 import * as memoryRows from "./memoryRows.ts"
 import * as memorySnapshots from "./memorySnapshots.ts"
 
@@ -70,8 +70,8 @@ export const make = Effect.gen(function*() {
     return {
       commitId: stored.id,
       storeId,
-      first: StoredEvent.position(stored.rows[0]!.position),
-      last: StoredEvent.position(stored.rows.at(-1)!.position),
+      first: stored.rows[0]!.position,
+      last: stored.rows.at(-1)!.position,
       streams: [first!, ...others],
       recordedAt: DateTime.makeUnsafe(stored.recordedAt),
       replayed
@@ -152,7 +152,8 @@ export const make = Effect.gen(function*() {
     const found = range.backward
       ? rows.slice(Math.max(range.until - 1, 0), Math.max(range.after - 1, 0)).reverse()
       : rows.slice(range.after, range.until)
-    return { events: found.slice(0, range.limit).map(storedEvent), atEnd: found.length <= range.limit }
+    const read = request.only === undefined ? storedEvent : payloadEvent
+    return { events: found.slice(0, range.limit).map(read), atEnd: found.length <= range.limit }
   })
 
   const findCommit = Effect.fnUntraced(function*(id: CommitId.CommitId, fingerprint?: string) {

@@ -3,7 +3,7 @@ import { EventStoreError, Limits, Page, type StoredEvent } from "@varve/core"
 import * as Effect from "effect/Effect"
 import { query, type Rows } from "./connection.ts"
 import * as parameters from "./parameters.ts"
-import { columnCount, columns, decoder, streamColumns, streamOf } from "./rows.ts"
+import { eventsOf, streamColumns, streamOf, whole } from "./rows.ts"
 import type { Settings } from "./settings.ts"
 
 /** A condition of a statement and its parameters, numbered from where the statement's own end. */
@@ -77,9 +77,9 @@ const forwardSql = (schema: string, condition: string): string =>
   ) - 1, area.head)) AS place FROM area, mark
 )
 SELECT stop.place, area.head, null, null, null, null, null, null, null, null, null, null, null FROM area, stop
-UNION ALL (SELECT ${columns}, ${streamColumns} FROM found e ORDER BY e.position)
+UNION ALL (SELECT ${whole.columns}, ${streamColumns} FROM found e ORDER BY e.position)
 UNION ALL (
-  SELECT ${columns}, ${streamColumns} FROM ${schema}.events e
+  SELECT ${whole.columns}, ${streamColumns} FROM ${schema}.events e
   WHERE e.position > (SELECT place FROM mark) AND e.position <= (SELECT place FROM stop)${condition} ORDER BY e.position
 )`
 
@@ -101,19 +101,11 @@ const backwardSql = (schema: string, condition: string): string =>
   ), 1)) AS place FROM area, mark
 )
 SELECT stop.place, area.head, null, null, null, null, null, null, null, null, null, null, null FROM area, stop
-UNION ALL (SELECT ${columns}, ${streamColumns} FROM found e ORDER BY e.position DESC)
+UNION ALL (SELECT ${whole.columns}, ${streamColumns} FROM found e ORDER BY e.position DESC)
 UNION ALL (
-  SELECT ${columns}, ${streamColumns} FROM ${schema}.events e
+  SELECT ${whole.columns}, ${streamColumns} FROM ${schema}.events e
   WHERE e.position < (SELECT place FROM mark) AND e.position >= (SELECT place FROM stop)${condition} ORDER BY e.position DESC
 )`
-
-/** The events of a page, behind the row of its bounds. */
-const eventsOf = (rows: Rows): ReadonlyArray<StoredEvent.StoredEvent> => {
-  const events: Array<StoredEvent.StoredEvent> = []
-  const decode = decoder()
-  for (let i = 1; i < rows.length; i++) events.push(decode(rows[i]!, streamOf(rows[i]!, columnCount)))
-  return events
-}
 
 const pageOf = (range: Page.Range, rows: Rows): Page.Page => {
   const [bounds] = rows
@@ -131,7 +123,8 @@ const pageOf = (range: Page.Range, rows: Rows): Page.Page => {
     // Made when they are asked for: who reads ahead sends for the next page before.
     get events() {
       if (left !== undefined) {
-        events = eventsOf(left)
+        // The first row is that of the bounds.
+        events = eventsOf(whole, left.slice(1), (row) => streamOf(row, whole.count))
         left = undefined
       }
       return events

@@ -1,18 +1,10 @@
 import type * as PgClient from "@effect/sql-pg/PgClient"
-import { EventStoreError, Page, type StoredEvent, type StreamName } from "@varve/core"
+import { EventStoreError, Page, type StreamName } from "@varve/core"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { currentTransaction, query, type Rows } from "./connection.ts"
 import * as parameters from "./parameters.ts"
-import {
-  columnCount,
-  columns,
-  type Decode,
-  decodePayload,
-  decoder,
-  payloadColumnCount,
-  payloadColumns
-} from "./rows.ts"
+import { eventsOf, payloads, type Reading as OfRows, whole } from "./rows.ts"
 import type { Settings } from "./settings.ts"
 import * as Together from "./together.ts"
 
@@ -42,7 +34,7 @@ ORDER BY ${order("e", backward)} LIMIT $6`
  * longer than reading ten events.
  */
 const pagesSql = (schema: string, wanted: string, backward: boolean): string =>
-  `SELECT ${wanted}, u.n
+  `SELECT ${wanted}, u.n::integer
 FROM unnest((SELECT $1::text[]), $2, $3, $4, $5, $6) WITH ORDINALITY u(tenant, category, id, above, upto, wanted, n)
 CROSS JOIN LATERAL (
   SELECT x.* FROM ${schema}.events x
@@ -53,26 +45,20 @@ CROSS JOIN LATERAL (
 /** How loads of a kind are read. */
 interface Reading {
   readonly one: string
+  /** The number of a load stands behind the columns of an event. */
   readonly several: string
-  /** Place of the number of a load in a row of several. */
-  readonly number: number
-  /** For the rows of one page. */
-  readonly decoder: () => Decode
+  readonly rows: OfRows
 }
 
+const readingOf = (schema: string, rows: OfRows, backward: boolean): Reading => ({
+  one: pageSql(schema, rows.columns, backward),
+  several: pagesSql(schema, rows.columns, backward),
+  rows
+})
+
 const readingsOf = (schema: string, backward: boolean): { readonly whole: Reading; readonly payloads: Reading } => ({
-  whole: {
-    one: pageSql(schema, columns, backward),
-    several: pagesSql(schema, columns, backward),
-    number: columnCount,
-    decoder
-  },
-  payloads: {
-    one: pageSql(schema, payloadColumns, backward),
-    several: pagesSql(schema, payloadColumns, backward),
-    number: payloadColumnCount,
-    decoder: () => decodePayload
-  }
+  whole: readingOf(schema, whole, backward),
+  payloads: readingOf(schema, payloads, backward)
 })
 
 /** Versions above one and up to another, whichever the direction. */
@@ -102,20 +88,18 @@ const paramsOf = (loads: ReadonlyArray<Load>): ReadonlyArray<unknown> => {
   ]
 }
 
-/** The page of a load, from its rows. */
-const pageOf = ({ range, stream }: Load, { decoder }: Reading, rows: Rows): Page.StreamPage => {
-  const events: Array<StoredEvent.StoredEvent> = []
-  const decode = decoder()
-  const count = Math.min(rows.length, range.limit)
-  for (let i = 0; i < count; i++) events.push(decode(rows[i]!, stream))
-  return { events, atEnd: rows.length <= range.limit }
-}
+/** The page of a load. One row more than wanted says that there are others. */
+const pageOf = ({ range: { limit }, stream }: Load, reading: OfRows, rows: Rows): Page.StreamPage => ({
+  events: eventsOf(reading, rows.slice(0, limit), () => stream),
+  atEnd: rows.length <= limit
+})
 
-const pagesOf = (loads: ReadonlyArray<Load>, reading: Reading, rows: Rows): ReadonlyArray<Page.StreamPage> => {
+const pagesOf = (loads: ReadonlyArray<Load>, reading: OfRows, rows: Rows): ReadonlyArray<Page.StreamPage> => {
   let next = 0
   return loads.map((load, i) => {
     const first = next
-    while (next < rows.length && Number(rows[next]![reading.number]) === i + 1) next++
+    // An integer from 1, behind the columns of an event.
+    while (next < rows.length && rows[next]![reading.count] === i + 1) next++
     return pageOf(load, reading, rows.slice(first, next))
   })
 }
@@ -127,13 +111,13 @@ export const make = (
 ): (request: Page.StreamRequest) => Effect.Effect<Page.StreamPage, EventStoreError.EventStoreError> => {
   const forward = readingsOf(schema, false)
   const backward = readingsOf(schema, true)
-  const readingOf = ({ only, range }: Load): Reading => (range.backward ? backward : forward)[only ?? "whole"]
+  const readingFor = ({ only, range }: Load): Reading => (range.backward ? backward : forward)[only ?? "whole"]
 
   const loadOne = (load: Load): Effect.Effect<Page.StreamPage, EventStoreError.EventStoreError> => {
-    const reading = readingOf(load)
+    const reading = readingFor(load)
     return Effect.map(
       query(client, "read", timeout, reading.one, paramsOfOne(load)),
-      (rows) => pageOf(load, reading, rows)
+      (rows) => pageOf(load, reading.rows, rows)
     )
   }
 
@@ -141,14 +125,14 @@ export const make = (
     what: "loads",
     operation: "read",
     most: loadsPerBatch,
-    fits: (first, load) => readingOf(first) === readingOf(load),
+    fits: (first, load) => readingFor(first) === readingFor(load),
     ask: (loads) => {
       const [first] = loads
       if (loads.length === 1) return Effect.map(loadOne(first!), (page) => [page])
-      const reading = readingOf(first!)
+      const reading = readingFor(first!)
       return Effect.map(
         query(client, "read", timeout, reading.several, paramsOf(loads)),
-        (rows) => pagesOf(loads, reading, rows)
+        (rows) => pagesOf(loads, reading.rows, rows)
       )
     }
   })
