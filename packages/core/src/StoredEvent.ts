@@ -92,6 +92,7 @@ export interface StoredEvent {
  */
 export const id = (commitId: CommitId, commitIndex: number): string => `${commitId}/${commitIndex}`
 
+/** What a fold has to know of an event. */
 type Parts = Pick<StoredEvent, "stream" | "version" | "position" | "type" | "revision" | "payload">
 
 class PayloadEvent implements StoredEvent {
@@ -142,9 +143,7 @@ class PayloadEvent implements StoredEvent {
  * @category stores
  * @since 0.1.0
  */
-export const ofPayload = (
-  parts: Pick<StoredEvent, "stream" | "version" | "position" | "type" | "revision" | "payload">
-): StoredEvent => new PayloadEvent(parts)
+export const ofPayload = (parts: Parts): StoredEvent => new PayloadEvent(parts)
 
 /**
  * Reads the JSON text of a payload or of metadata. For authors of stores: `JSON.parse` alone reads some keys wrong on

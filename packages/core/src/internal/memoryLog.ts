@@ -51,9 +51,10 @@ export class Log {
   }
 }
 
-export const storedEvent = (
-  { commit, erased, event, index, position, stream, version }: Row
-): StoredEvent.StoredEvent => {
+const payloadOf = ({ erased, event }: Row) => erased ? null : StoredEvent.parseJson(event.payload)
+
+export const storedEvent = (row: Row): StoredEvent.StoredEvent => {
+  const { commit, event, index, position, stream, version } = row
   const recordedAt = DateTime.makeUnsafe(commit.recordedAt)
   const occurredAt = event.occurredAt ?? commit.recordedAt
   return {
@@ -65,7 +66,7 @@ export const storedEvent = (
     position,
     type: event.type,
     revision: event.revision,
-    payload: erased ? null : StoredEvent.parseJson(event.payload),
+    payload: payloadOf(row),
     // Encoded from metadata.
     metadata: StoredEvent.parseJson(commit.metadata) as StoredEvent.EventMetadata,
     occurredAt: occurredAt === commit.recordedAt ? recordedAt : DateTime.makeUnsafe(occurredAt),
@@ -74,12 +75,7 @@ export const storedEvent = (
 }
 
 /** The same, of which only the payload was asked for. */
-export const payloadEvent = ({ erased, event, position, stream, version }: Row): StoredEvent.StoredEvent =>
-  StoredEvent.ofPayload({
-    stream,
-    version,
-    position,
-    type: event.type,
-    revision: event.revision,
-    payload: erased ? null : StoredEvent.parseJson(event.payload)
-  })
+export const payloadEvent = (row: Row): StoredEvent.StoredEvent => {
+  const { event: { revision, type }, position, stream, version } = row
+  return StoredEvent.ofPayload({ stream, version, position, type, revision, payload: payloadOf(row) })
+}
