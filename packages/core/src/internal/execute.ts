@@ -127,32 +127,20 @@ export interface Options {
   readonly expected?: number | undefined
 }
 
-/** What can be known of commands before anything is done for them. */
-const workOf = (
-  requests: Arr.NonEmptyReadonlyArray<Request>,
-  { commitId, expected }: Options,
+/** Takes turns with commands, and tells what comes of them. */
+const carryOut = (
+  work: Work,
   fiber: Fiber.Fiber<unknown, unknown>
-): Effect.Effect<Work> => {
-  const metadata = fiber.getRef(Metadata.Current)
-  const eventMetadata = eventMetadataOf(metadata, span.current(fiber), requests)
-  const judge = policy.judge(fiber, requests.find(({ local }) => local.policy !== undefined)?.local.policy)
-  if (commitId === undefined) {
-    return Effect.succeed({ requests, given: undefined, metadata, eventMetadata, expected, judge })
-  }
-  return Effect.map(fingerprintOf(requests), (fingerprint) => ({
-    requests,
-    given: { commitId, fingerprint },
-    metadata,
-    eventMetadata,
-    expected,
-    judge
-  }))
-}
+): Effect.Effect<ReadonlyArray<Executed>, unknown> =>
+  Effect.mapError(
+    recover(work, attempt(work, fiber.getRef(Attempts))),
+    (error) => error instanceof Rejection ? error.rejection : toExecutionError(work, error)
+  )
 
 /** Executes commands as one commit. Fails with a rejection of one of them, or an `ExecutionError`. */
 export const execute = (
   requests: Arr.NonEmptyReadonlyArray<Request>,
-  options: Options,
+  { commitId, expected }: Options,
   fiber: Fiber.Fiber<unknown, unknown>
 ): Effect.Effect<ReadonlyArray<Executed>, unknown> => {
   for (const request of requests) {
@@ -161,9 +149,19 @@ export const execute = (
     const error = new EventStoreError({ operation: "append", reason: refused })
     return Effect.fail(failed(request.local.definition.name, request.id)(error))
   }
-  return Effect.flatMap(workOf(requests, options, fiber), (work) =>
-    Effect.mapError(
-      recover(work, attempt(work, fiber.getRef(Attempts))),
-      (error) => error instanceof Rejection ? error.rejection : toExecutionError(work, error)
-    ))
+  const metadata = fiber.getRef(Metadata.Current)
+  const work: Work = {
+    requests,
+    given: undefined,
+    metadata,
+    eventMetadata: eventMetadataOf(metadata, span.current(fiber), requests),
+    expected,
+    judge: policy.judge(fiber, requests.find(({ local }) => local.policy !== undefined)?.local.policy)
+  }
+  return commitId === undefined
+    ? carryOut(work, fiber)
+    : Effect.flatMap(
+      fingerprintOf(requests),
+      (fingerprint) => carryOut({ ...work, given: { commitId, fingerprint } }, fiber)
+    )
 }

@@ -13,7 +13,7 @@ const refuse = (reason: Refused) => new EventStoreError({ operation: "admin", re
 
 const inventoryOf = (rows: ReadonlyArray<Row>): ReadonlyArray<Inventory> => {
   const found = new Map<string, { -readonly [K in keyof Inventory]: Inventory[K] }>()
-  for (const { erased, event: { revision, type }, position: at, stream: { category } } of rows) {
+  for (const { erased, position: at, revision, stream: { category }, type } of rows) {
     const key = `${category}/${type}/${revision}`
     const position = StoredEvent.position(at)
     const entry = found.get(key)

@@ -4,16 +4,22 @@ import type { CommitId } from "../CommitId.ts"
 import * as StoredEvent from "../StoredEvent.ts"
 import type { StreamName } from "../StreamName.ts"
 
-/** An event as it is kept: the payload as text, so that nobody's later change to a value reaches it. */
+/**
+ * An event as it is kept: the payload as text, so that nobody's later change to a value reaches it. What a fold asks for
+ * comes first, so that it lies together.
+ */
 export interface Row {
-  readonly commit: Stored
-  readonly index: number
   readonly stream: StreamName
-  readonly key: string
   readonly version: number
   readonly position: StoredEvent.Position
-  readonly event: EncodedEvent
+  readonly type: string
+  readonly revision: number
+  readonly payload: string
   erased: boolean
+  readonly occurredAt: number | null
+  readonly commit: Stored
+  readonly index: number
+  readonly key: string
 }
 
 /** A commit as it is kept. */
@@ -37,26 +43,27 @@ export class Log {
     commit: Stored,
     ofCommit: Array<Row>,
     { key, stream }: { readonly key: string; readonly stream: StreamName },
-    event: EncodedEvent,
+    { occurredAt, payload, revision, type }: EncodedEvent,
     erased: boolean
   ): void {
     const ofStream = this.streams.get(key) ?? []
     const version = ofStream.length + 1
     // A whole number from 1 on: to have it checked takes longer than the rest.
     const position = this.rows.length + 1 as StoredEvent.Position
-    const row: Row = { commit, index: ofCommit.length, stream, key, version, position, event, erased }
+    const index = ofCommit.length
+    const row: Row = { stream, version, position, type, revision, payload, erased, occurredAt, commit, index, key }
     if (ofStream.push(row) === 1) this.streams.set(key, ofStream)
     this.rows.push(row)
     ofCommit.push(row)
   }
 }
 
-const payloadOf = ({ erased, event }: Row) => erased ? null : StoredEvent.parseJson(event.payload)
+const payloadOf = ({ erased, payload }: Row) => erased ? null : StoredEvent.parseJson(payload)
 
 export const storedEvent = (row: Row): StoredEvent.StoredEvent => {
-  const { commit, event, index, position, stream, version } = row
+  const { commit, index, position, revision, stream, type, version } = row
   const recordedAt = DateTime.makeUnsafe(commit.recordedAt)
-  const occurredAt = event.occurredAt ?? commit.recordedAt
+  const occurredAt = row.occurredAt ?? commit.recordedAt
   return {
     id: StoredEvent.id(commit.id, index),
     commitId: commit.id,
@@ -64,8 +71,8 @@ export const storedEvent = (row: Row): StoredEvent.StoredEvent => {
     stream,
     version,
     position,
-    type: event.type,
-    revision: event.revision,
+    type,
+    revision,
     payload: payloadOf(row),
     // Encoded from metadata.
     metadata: StoredEvent.parseJson(commit.metadata) as StoredEvent.EventMetadata,
@@ -76,6 +83,6 @@ export const storedEvent = (row: Row): StoredEvent.StoredEvent => {
 
 /** The same, of which only the payload was asked for. */
 export const payloadEvent = (row: Row): StoredEvent.StoredEvent => {
-  const { event: { revision, type }, position, stream, version } = row
+  const { position, revision, stream, type, version } = row
   return StoredEvent.ofPayload({ stream, version, position, type, revision, payload: payloadOf(row) })
 }

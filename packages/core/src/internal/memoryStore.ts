@@ -1,3 +1,4 @@
+import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -22,9 +23,9 @@ const matches = ({ categories, sources, stream, tenant, types }: Page.Filter): (
   const ofType = types && new Set(types)
   const key = stream && StreamName.format(stream)
   return (row) =>
-    (pairs === undefined || pairs.has(`${row.stream.category}/${row.event.type}`))
+    (pairs === undefined || pairs.has(`${row.stream.category}/${row.type}`))
     && (ofCategory === undefined || ofCategory.has(row.stream.category))
-    && (ofType === undefined || ofType.has(row.event.type))
+    && (ofType === undefined || ofType.has(row.type))
     && (key === undefined || row.key === key)
     && (tenant === undefined || row.stream.tenant === tenant)
 }
@@ -36,9 +37,9 @@ const isSame = (stored: Stored, commit: Commit.Encoded): boolean =>
     : stored.rows.length === commit.events.length && commit.events.every((event, i) => {
       const row = stored.rows[i]!
       return row.key === commit.streams[event.slot]!.key
-        && row.event.type === event.type
-        && row.event.revision === event.revision
-        && (row.erased || row.event.payload === event.payload)
+        && row.type === event.type
+        && row.revision === event.revision
+        && (row.erased || row.payload === event.payload)
     })
 
 const refuse = (operation: EventStoreError["operation"]) => (reason: Refused) =>
@@ -99,26 +100,33 @@ export const make = Effect.gen(function*() {
     return stored
   }
 
-  const append = Effect.fnUntraced(function*(input: Commit.Commit) {
-    const commit = Commit.encode(input)
-    if (commit instanceof Refused) return yield* refuse("append")(commit)
-    yield* rowsOf.beforeAppend
-    const now = (yield* DateTime.now).epochMilliseconds
-    // From here to the end nothing yields: that makes it a transaction.
+  /** Judges a commit and stores it. Nothing yields here: that makes it a transaction. */
+  const write = (commit: Commit.Encoded, now: number): Effect.Effect<Commit.Receipt, EventStoreError> => {
     const known = log.commits.get(commit.id)
     if (known !== undefined) {
-      if (isSame(known, commit)) return receiptOf(known, true)
-      return yield* refuse("append")(differs(commit.id))
+      return isSame(known, commit)
+        ? Effect.succeed(receiptOf(known, true))
+        : Effect.fail(refuse("append")(differs(commit.id)))
     }
     for (const stream of commit.streams) {
       const reason = conflictOf(stream)
-      if (reason !== undefined) return yield* new EventStoreError({ operation: "append", reason })
+      if (reason !== undefined) return Effect.fail(new EventStoreError({ operation: "append", reason }))
     }
     const receipt = receiptOf(store(commit, now), false)
     rowsOf.applyInline(commit, receipt.first, receipt.last, receipt.recordedAt)
     PubSub.publishUnsafe(wakeUps, undefined)
-    return receipt
-  })
+    return Effect.succeed(receipt)
+  }
+
+  const append = (input: Commit.Commit): Effect.Effect<Commit.Receipt, EventStoreError> =>
+    Effect.suspend(() => {
+      const commit = Commit.encode(input)
+      if (commit instanceof Refused) return Effect.fail(refuse("append")(commit))
+      return Effect.flatMap(
+        Effect.andThen(rowsOf.beforeAppend, Clock.currentTimeMillis),
+        (now) => write(commit, now)
+      )
+    })
 
   const readPage = Effect.fnUntraced(function*(request: Page.Request) {
     const range = Page.range(request)
@@ -145,16 +153,20 @@ export const make = Effect.gen(function*() {
     return { events, scannedTo, atHead: left(position) <= 0 }
   })
 
-  const readStreamPage = Effect.fnUntraced(function*(request: Page.StreamRequest) {
-    const range = Page.streamRange(request)
-    if (range instanceof Refused) return yield* refuse("read")(range)
-    const rows = log.streams.get(StreamName.format(request.stream)) ?? []
-    const found = range.backward
-      ? rows.slice(Math.max(range.until - 1, 0), Math.max(range.after - 1, 0)).reverse()
-      : rows.slice(range.after, range.until)
-    const read = request.only === undefined ? storedEvent : payloadEvent
-    return { events: found.slice(0, range.limit).map(read), atEnd: found.length <= range.limit }
-  })
+  const readStreamPage = (request: Page.StreamRequest): Effect.Effect<Page.StreamPage, EventStoreError> =>
+    Effect.suspend(() => {
+      const range = Page.streamRange(request)
+      if (range instanceof Refused) return Effect.fail(refuse("read")(range))
+      const { after, backward, limit, until } = range
+      const rows = log.streams.get(StreamName.format(request.stream)) ?? []
+      const start = Math.max(backward ? until - 1 : after, 0)
+      const end = Math.min(Math.max(backward ? after - 1 : until, 0), rows.length)
+      const found = backward
+        ? rows.slice(Math.max(start, end - limit), end).reverse()
+        : rows.slice(start, Math.min(start + limit, end))
+      const read = request.only === undefined ? storedEvent : payloadEvent
+      return Effect.succeed({ events: found.map(read), atEnd: end - start <= limit })
+    })
 
   const findCommit = Effect.fnUntraced(function*(id: CommitId.CommitId, fingerprint?: string) {
     const wrong = check.commitId("commit id", id)

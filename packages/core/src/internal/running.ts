@@ -11,6 +11,7 @@ import { EventStoreError } from "../EventStoreError.ts"
 import { ExecutionError } from "../ExecutionError.ts"
 import type { Forbidden } from "../Forbidden.ts"
 import * as Metadata from "../Metadata.ts"
+import type * as Page from "../Page.ts"
 import type { StoredEvent } from "../StoredEvent.ts"
 import * as StreamName from "../StreamName.ts"
 import * as check from "./check.ts"
@@ -134,8 +135,8 @@ export const fold = (
   return Result.succeed({ state, version })
 }
 
-/** Reads a stream behind a version, page by page, and folds it. */
-export const foldStream = Effect.fnUntraced(function*(local: Local, stream: StreamName.StreamName, options?: {
+/** From where, up to where, and how a stream is folded. */
+interface Folding {
   readonly from?: Loaded | undefined
   readonly until?: number | undefined
   readonly counts?: ((event: StoredEvent) => boolean) | undefined
@@ -144,27 +145,58 @@ export const foldStream = Effect.fnUntraced(function*(local: Local, stream: Stre
   /** Nothing behind an event that does not count is read. */
   readonly prefix?: boolean | undefined
   readonly seen?: ((event: Tagged, version: number) => void) | undefined
-}) {
-  let loaded: Loaded = options?.from ?? { state: local.definition.initial, version: 0 }
-  const only = options?.times === true ? undefined : "payloads"
-  const read = (after: number) => local.store.readStreamPage({ stream, after, until: options?.until, only })
-  let page = yield* read(loaded.version)
-  while (true) {
-    const last = page.events.at(-1)
-    const over = page.atEnd || last === undefined || (options?.prefix === true && options.counts?.(last) === false)
-    // The next page is read while this one is folded, except on the connection of a transaction of the program.
-    const ahead = over || (yield* local.store.enlisted)
-      ? undefined
-      : yield* Effect.forkChild(read(last.version), { startImmediately: true })
-    // A store gathers what is asked for at one moment: it sends when this one is over.
-    if (ahead !== undefined) yield* Effect.yieldNow
-    const { events } = page
-    const folding = Effect.suspend(() => Effect.fromResult(fold(local, loaded, events, options?.counts, options?.seen)))
-    loaded = yield* (ahead === undefined ? folding : Effect.onError(folding, () => Fiber.interrupt(ahead)))
-    if (over) return loaded
-    page = yield* (ahead === undefined ? read(last.version) : Fiber.join(ahead))
+}
+
+const readBehind = (local: Local, stream: StreamName.StreamName, after: number, { times, until }: Folding) =>
+  local.store.readStreamPage({ stream, after, until, only: times === true ? undefined : "payloads" })
+
+/** Whether nothing behind a page is to be read. */
+const isLast = ({ atEnd, events }: Page.StreamPage, { counts, prefix }: Folding): boolean => {
+  const last = events.at(-1)
+  return atEnd || last === undefined || (prefix === true && counts?.(last) === false)
+}
+
+const foldPage = (local: Local, from: Loaded, { events }: Page.StreamPage, { counts, seen }: Folding) =>
+  Effect.fromResult(fold(local, from, events, counts, seen))
+
+/** Folds a page and those behind it. */
+const foldPages = Effect.fnUntraced(
+  function*(local: Local, stream: StreamName.StreamName, folding: Folding, from: Loaded, first: Page.StreamPage) {
+    let [loaded, page] = [from, first]
+    while (!isLast(page, folding)) {
+      // It is not the last one, so it has events.
+      const next = readBehind(local, stream, page.events.at(-1)!.version, folding)
+      if (yield* local.store.enlisted) {
+        // On the connection of a transaction of the program one thing is done at a time.
+        loaded = yield* foldPage(local, loaded, page, folding)
+        page = yield* next
+        continue
+      }
+      // The next page is read while this one is folded.
+      const ahead = yield* Effect.forkChild(next, { startImmediately: true })
+      // A store gathers what is asked for at one moment: it sends when this one is over.
+      yield* Effect.yieldNow
+      const folded = Effect.suspend(() => foldPage(local, loaded, page, folding))
+      loaded = yield* Effect.onError(folded, () => Fiber.interrupt(ahead))
+      page = yield* Fiber.join(ahead)
+    }
+    return yield* foldPage(local, loaded, page, folding)
   }
-})
+)
+
+/** Reads a stream behind a version, page by page, and folds it. Most streams are one page, which is folded at once. */
+export const foldStream = (
+  local: Local,
+  stream: StreamName.StreamName,
+  folding: Folding = {}
+): Effect.Effect<Loaded, EventStoreError | Unreadable> => {
+  const from = folding.from ?? { state: local.definition.initial, version: 0 }
+  return Effect.flatMap(
+    readBehind(local, stream, from.version, folding),
+    (page) =>
+      isLast(page, folding) ? foldPage(local, from, page, folding) : foldPages(local, stream, folding, from, page)
+  )
+}
 
 /** Names the aggregate and the instance that an error is about. */
 export const failed =
@@ -180,14 +212,22 @@ const begin = (local: Local, stream: StreamName.StreamName, known: Loaded | unde
     : local.snapshots?.find(stream) ?? Effect.succeed(nothing)
 
 /** Folds a stream to its end, from the last state of it that can be had. Not in a transaction of the program. */
-export const foldToEnd = Effect.fnUntraced(
-  function*(local: Local, stream: StreamName.StreamName, known: Loaded | undefined) {
-    const found = yield* begin(local, stream, known)
-    const loaded = yield* foldStream(local, stream, { from: found.from })
-    local.snapshots?.read(stream, found, loaded)
-    return loaded
-  }
-)
+export const foldToEnd = (
+  local: Local,
+  stream: StreamName.StreamName,
+  known: Loaded | undefined
+): Effect.Effect<Loaded, EventStoreError | Unreadable> => {
+  const { snapshots } = local
+  if (snapshots === undefined) return foldStream(local, stream, { from: known })
+  return Effect.flatMap(
+    begin(local, stream, known),
+    (found) =>
+      Effect.map(foldStream(local, stream, { from: found.from }), (loaded) => {
+        snapshots.read(stream, found, loaded)
+        return loaded
+      })
+  )
+}
 
 /** Folds a stream to its end, as it is known best, and keeps what comes of it. */
 const loadEnd = Effect.fnUntraced(function*(local: Local, stream: StreamName.StreamName) {

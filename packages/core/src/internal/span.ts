@@ -7,10 +7,10 @@ import * as Tracer from "effect/Tracer"
 export const span =
   (name: string, attributes: Record<string, unknown>) =>
   <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.flatMap(
-      Tracer.Tracer,
-      (tracer) =>
-        tracer === Tracer.nativeTracer ? self : Effect.withSpan(self, name, { attributes, captureStackTrace: false })
+    Effect.withFiber((fiber) =>
+      fiber.getRef(Tracer.Tracer) === Tracer.nativeTracer
+        ? self
+        : Effect.withSpan(self, name, { attributes, captureStackTrace: false })
     )
 
 /** Ids of the span that a fiber is in, when a tracer is installed. */

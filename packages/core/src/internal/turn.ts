@@ -90,38 +90,49 @@ const acquireOne = (
   )
 }
 
-/** Takes the turn of every instance behind some. What is taken is in `taken`, also when it ends on the way. */
+/**
+ * Takes the turn of every instance behind some. Gives what is to be waited for, if anything. What is taken is in `taken`,
+ * also when it ends on the way.
+ */
 const acquire = (
   seated: Seated,
   taken: Array<Instance>,
   behind = 0
-): Effect.Effect<void, EventStoreError> => {
+): Effect.Effect<void, EventStoreError> | undefined => {
   for (let i = behind; i < seated.instances.length; i++) {
     const wait = acquireOne(seated.instances[i]!, taken)
-    if (wait !== undefined) return Effect.flatMap(wait, () => acquire(seated, taken, i + 1))
+    if (wait !== undefined) return Effect.flatMap(wait, () => acquire(seated, taken, i + 1) ?? Effect.void)
   }
-  return Effect.void
+  return undefined
 }
 
 /** The state an instance has in the store now, at the least all that it had when this was asked for. */
 const fresh = ({ enlisted, targets }: Seated, instance: Instance, tip?: Tip): Effect.Effect<Tip, Located> => {
   // The instances are those of the targets.
   const { id, local } = targets.find((target) => target.instance === instance)!
-  const read = Effect.suspend(() =>
-    // Where the decision has fallen, what it rested on is still known.
-    enlisted ? foldStream(local, instance.stream) : foldToEnd(local, instance.stream, instance.known)
-  )
-  const made = Effect.mapBoth(read, {
-    onFailure: (error) => new Located(error, local, id),
-    onSuccess: ({ state, version }) => {
-      const made: Tip = { state, version, pending: undefined }
-      instance.know(made)
-      instance.tip = made
-      return made
-    }
-  })
-  return tip?.pending === undefined ? made : Effect.andThen(tip.pending.settled, made)
+  // Where the decision has fallen, what it rested on is still known.
+  const read = (): Effect.Effect<Tip, Located> =>
+    Effect.mapBoth(
+      enlisted ? foldStream(local, instance.stream) : foldToEnd(local, instance.stream, instance.known),
+      {
+        onFailure: (error) => new Located(error, local, id),
+        onSuccess: ({ state, version }) => {
+          const made: Tip = { state, version, pending: undefined }
+          instance.know(made)
+          instance.tip = made
+          return made
+        }
+      }
+    )
+  return tip?.pending === undefined ? read() : Effect.flatMap(tip.pending.settled, read)
 }
+
+/** The states of instances, one after the other. Most commands have one, for which a loop would take longer than its body. */
+const tipsOf = (
+  instances: ReadonlyArray<Instance>,
+  tipOf: (instance: Instance, place: number) => Effect.Effect<Tip, Located>
+): Effect.Effect<ReadonlyArray<Tip>, Located> =>
+  instances.length === 1 ? Effect.map(tipOf(instances[0]!, 0), Arr.of) : Effect.forEach(instances, tipOf)
 
 /** What was decided, and on what. */
 interface Prepared {
@@ -151,16 +162,16 @@ const prepare = (seated: Seated): Effect.Effect<Prepared, Located> =>
     const decide = (tips: ReadonlyArray<Tip>): Prepared => ({ made: plan(seated, tips, circumstances), tips })
     const known = instances.map(({ tip }) => tip)
     if (known.every((tip) => tip === undefined)) {
-      return Effect.map(Effect.forEach(instances, (instance) => fresh(seated, instance)), decide)
+      return Effect.map(tipsOf(instances, (instance) => fresh(seated, instance)), decide)
     }
     const handedOn = known.every((tip) => tip !== undefined)
       ? Effect.succeed(known)
-      : Effect.forEach(instances, (instance) => instance.tip ? Effect.succeed(instance.tip) : fresh(seated, instance))
+      : tipsOf(instances, (instance) => instance.tip ? Effect.succeed(instance.tip) : fresh(seated, instance))
     return Effect.flatMap(handedOn, (tips) => {
       const first = Result.try(() => decide(tips))
       return Result.isSuccess(first) && first.success.made._tag === "Commit"
         ? Effect.succeed(first.success)
-        : Effect.map(Effect.forEach(instances, (instance, i) => fresh(seated, instance, tips[i])), decide)
+        : Effect.map(tipsOf(instances, (instance, i) => fresh(seated, instance, tips[i])), decide)
     })
   })
 
@@ -277,17 +288,13 @@ const commit = (
       bases
     })
   )
-  return restore(sent).pipe(
-    Effect.onExit((exit) =>
-      Effect.sync(() => {
-        const outcome = outcomeOf(seated, exit)
-        instances.forEach((instance, i) => pendings[i] && instance.settle(pendings[i], outcome))
-        learn(seated, tips, pendings, exit)
-        for (const { instance, local } of targets) forget(local, instance)
-      })
-    ),
-    Effect.map((sent): Turn => sent._tag === "Stored" ? { ...sent, decided } : sent)
-  )
+  return Effect.flatMap(Effect.exit(restore(sent)), (exit): Effect.Effect<Turn, EventStoreError> => {
+    const outcome = outcomeOf(seated, exit)
+    instances.forEach((instance, i) => pendings[i] && instance.settle(pendings[i], outcome))
+    learn(seated, tips, pendings, exit)
+    for (const { instance, local } of targets) forget(local, instance)
+    return Exit.map(exit, (sent): Turn => sent._tag === "Stored" ? { ...sent, decided } : sent)
+  })
 }
 
 /** Takes the turn of every instance, decides, and hands the commit to the store. */
@@ -296,13 +303,17 @@ export const turn = (work: Work): Effect.Effect<Turn, Failure> =>
     Effect.flatMap(store(work).enlisted, (enlisted) => {
       const seated = seat(work, enlisted)
       const taken: Array<Instance> = []
-      const prepared = Effect.flatMap(Effect.suspend(() => acquire(seated, taken)), () => prepare(seated))
-      const held = Effect.onExit(restore(prepared), (exit) =>
-        Effect.sync(() => Exit.isFailure(exit) && releaseAll(seated, taken)))
-      return Effect.flatMap(held, ({ made, tips }): Effect.Effect<Turn, Failure> => {
-        if (made._tag === "Commit") {
-          return commit(seated, made, tips, restore)
+      const prepared = Effect.suspend(() => {
+        const wait = acquire(seated, taken)
+        return wait === undefined ? prepare(seated) : Effect.flatMap(wait, () => prepare(seated))
+      })
+      return Effect.flatMap(Effect.exit(restore(prepared)), (exit): Effect.Effect<Turn, Failure> => {
+        if (Exit.isFailure(exit)) {
+          releaseAll(seated, taken)
+          return Exit.failCause(exit.cause)
         }
+        const { made, tips } = exit.value
+        if (made._tag === "Commit") return commit(seated, made, tips, restore)
         releaseAll(seated, taken)
         return Effect.succeed(made)
       })
