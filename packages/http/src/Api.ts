@@ -59,7 +59,7 @@
  *
  * @since 0.1.0
  */
-import { type Aggregate, type Domain, Policy, type Projection } from "@varve/core"
+import { type Domain, Policy } from "@varve/core"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as HttpApi from "effect/http-api/HttpApi"
@@ -87,9 +87,7 @@ import type { Paths } from "./Paths.ts"
  * @category type-level
  * @since 0.1.0
  */
-export type Parts<D extends Domain.Any> =
-  | Aggregate.Instances<D["aggregates"][number]["tag"]>
-  | Projection.Rows<D["projections"][number]["tag"]>
+export type Parts<D extends Domain.Any> = Domain.Provided<D["aggregates"], D["projections"]>
 
 /**
  * How an API is made.
