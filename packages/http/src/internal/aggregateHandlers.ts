@@ -2,6 +2,7 @@ import { Aggregate, CommitId, EventStoreError, type Instances, Metadata, StreamN
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
@@ -15,6 +16,13 @@ import type { Problem } from "./problems.ts"
 
 /** What an endpoint does: its response, or the problem that stands in its way. */
 export type Handler = (request: Incoming) => Effect.Effect<HttpServerResponse.HttpServerResponse, Problem>
+
+/** What a command asks for, beside its body. */
+interface Asked {
+  readonly id: string
+  readonly match: incoming.Match | undefined
+  readonly key: string | undefined
+}
 
 /** JSON text as a response. */
 export const json = (text: string, headers?: { readonly [name: string]: string }) =>
@@ -62,13 +70,12 @@ export const make = (
 
   const pages = instanceHistory.make(running, content.evolved.encode)
 
-  const idOf = ({ rest: [segment = ""] }: Incoming): Effect.Effect<string, Problem> =>
-    Effect.flatMap(incoming.text(segment, "id"), (id) => {
-      const found = content.id(id)
-      return Result.isSuccess(found)
-        ? Effect.succeed(id)
-        : Effect.fail(problems.badRequest(["path", "id"], found.failure))
-    })
+  const idOf = ({ rest: [segment = ""] }: Incoming): Exit.Exit<string, Problem> => {
+    const id = incoming.text(segment, "id")
+    if (Exit.isFailure(id)) return id
+    const found = content.id(id.value)
+    return Result.isSuccess(found) ? id : Exit.fail(problems.badRequest(["path", "id"], found.failure))
+  }
 
   const level = levelOf(running)
 
@@ -91,7 +98,7 @@ export const make = (
   })
 
   /** The version that a command expects, where the request says more than one. */
-  const expectedOf = Effect.fnUntraced(function*(id: string, match: incoming.Match) {
+  const versionOf = Effect.fnUntraced(function*(id: string, match: Exclude<incoming.Match, readonly [number]>) {
     const { version } = yield* running.load(id)
     if (match !== "exists") return match.includes(version) ? version : match[0]
     // Nothing takes events away: what is there now is there when the command is executed.
@@ -102,50 +109,77 @@ export const make = (
     return yield* new Aggregate.ExecutionError({ aggregate: name, id, reason })
   })
 
+  const expectedOf = ({ id, match }: Asked): Effect.Effect<number | undefined, Problem> =>
+    match === undefined || (match !== "exists" && match.length === 1)
+      ? Effect.succeed(match?.[0])
+      : Effect.mapError(versionOf(id, match), (error) => problems.ofExecution(error, { matches: true }))
+
+  /** Never the bare key: whoever guesses it would get the outcome of another. */
+  const commitIdOf = ({ id, key }: Asked): Effect.Effect<CommitId.CommitId | undefined> =>
+    key === undefined
+      ? Effect.succeed(undefined)
+      : Effect.flatMap(Metadata.Current, ({ actor = "", tenant }) => CommitId.derive(tenant, actor, name, id, key))
+
+  /** Looked at in one go: an effect each takes longer than the looking. */
+  const askedOf = (request: Incoming): Exit.Exit<Asked, Problem> => {
+    const id = idOf(request)
+    if (Exit.isFailure(id)) return Exit.failCause(id.cause)
+    const parameters = incoming.parameters(request, () => false, "none")
+    if (Exit.isFailure(parameters)) return Exit.failCause(parameters.cause)
+    const match = incoming.match(request)
+    if (Exit.isFailure(match)) return Exit.failCause(match.cause)
+    return Exit.map(incoming.idempotencyKey(request), (key) => ({ id: id.value, match: match.value, key }))
+  }
+
+  const execute = (asked: Asked, command: Aggregate.CommandOf<Aggregate.Any>) =>
+    Effect.flatMap(
+      expectedOf(asked),
+      (expected) =>
+        Effect.flatMap(commitIdOf(asked), (commitId) =>
+          Effect.mapError(running.execute(asked.id, command, { commitId, expected }), (error) =>
+            // A rejection is whatever the user declares, but no error of ours.
+            (error as unknown) instanceof Aggregate.ExecutionError
+              ? problems.ofExecution(error, { matches: asked.match !== undefined, key: asked.key !== undefined })
+              : rejected(error)))
+    )
+
+  const answer = (executed: Aggregate.Executed<unknown, unknown>): HttpServerResponse.HttpServerResponse => {
+    const receipt = Option.getOrNull(executed.receipt)
+    const body = content.executed.encode({ ...executed, receipt })
+    return json(JSON.stringify(body), {
+      etag: `"${executed.version}"`,
+      ...(receipt !== null && {
+        "varve-position": codecs.encodePlace({ storeId: receipt.storeId, position: receipt.last })
+      }),
+      ...(receipt?.replayed === true && { "idempotency-replayed": "true" })
+    })
+  }
+
   const command = (tag: string): Handler => {
     const codec = content.commands.get(tag)!
-    const read = Effect.fnUntraced(function*(request: Incoming) {
-      const body = (yield* incoming.body(request, bodyBytes)) ?? {}
+    const read = (body: unknown): Exit.Exit<Aggregate.CommandOf<Aggregate.Any>, Problem> => {
       if (typeof body !== "object" || body === null || Array.isArray(body)) {
-        return yield* Effect.fail(problems.badPart(["body"], `an object, the payload of ${tag}`))
+        return Exit.fail(problems.badPart(["body"], `an object, the payload of ${tag}`))
       }
       const decoded = codec.decode({ ...body, _tag: tag })
-      if (Result.isFailure(decoded)) return yield* Effect.fail(problems.badRequest(["body"], decoded.failure))
-      // The codec is that of the command.
-      return decoded.success as Aggregate.CommandOf<Aggregate.Any>
-    })
-    return Effect.fnUntraced(function*(request) {
-      const id = yield* idOf(request)
-      yield* incoming.parameters(request, () => false, "none")
-      const match = yield* incoming.match(request)
-      const key = yield* incoming.idempotencyKey(request)
-      const decoded = yield* read(request)
-      const { actor = "", tenant } = yield* Metadata.Current
-      const expected = match === undefined || (match !== "exists" && match.length === 1)
-        ? match?.[0]
-        : yield* Effect.mapError(expectedOf(id, match), (error) => problems.ofExecution(error, { matches: true }))
-      // Never the bare key: whoever guesses it would get the outcome of another.
-      const commitId = key === undefined ? undefined : yield* CommitId.derive(tenant, actor, name, id, key)
-      const executed = yield* Effect.mapError(
-        running.execute(id, decoded, { commitId, expected }),
-        (error) =>
-          // A rejection is whatever the user declares, but no error of ours.
-          (error as unknown) instanceof Aggregate.ExecutionError
-            ? problems.ofExecution(error, { matches: match !== undefined, key: key !== undefined })
-            : rejected(error)
-      )
-      // As with bodies: what was executed in one turn is answered behind all of it, which takes less.
-      yield* Effect.yieldNow
-      const receipt = Option.getOrNull(executed.receipt)
-      const body = content.executed.encode({ ...executed, receipt })
-      return json(JSON.stringify(body), {
-        etag: `"${executed.version}"`,
-        ...(receipt !== null && {
-          "varve-position": codecs.encodePlace({ storeId: receipt.storeId, position: receipt.last })
-        }),
-        ...(receipt?.replayed === true && { "idempotency-replayed": "true" })
+      return Result.isFailure(decoded)
+        ? Exit.fail(problems.badRequest(["body"], decoded.failure))
+        // The codec is that of the command.
+        : Exit.succeed(decoded.success as Aggregate.CommandOf<Aggregate.Any>)
+    }
+    return (request) =>
+      Effect.suspend(() => {
+        const asked = askedOf(request)
+        if (Exit.isFailure(asked)) return Exit.failCause(asked.cause)
+        return incoming.body(request, bodyBytes).pipe(
+          Effect.flatMap((body) => {
+            const decoded = read(body ?? {})
+            return Exit.isFailure(decoded) ? Exit.failCause(decoded.cause) : execute(asked.value, decoded.value)
+          }),
+          // As with bodies: what was executed in one turn is answered behind all of it, which takes less.
+          Effect.flatMap((executed) => Effect.map(Effect.yieldNow, () => answer(executed)))
+        )
       })
-    })
   }
 
   return { load, history, command }

@@ -54,9 +54,30 @@ export interface AggregateCodecs {
   readonly evolvedPage: Codec
 }
 
-const receipt = jsonOf(Receipt)
+/** The last time that was written: many commits are recorded within the same millisecond. */
+let latest = { millis: 0, text: new Date(0).toISOString() }
 
-/** What is executed, written part by part: half the time of the schema of the whole, which says the same. */
+const timeOf = (millis: number): string => {
+  if (latest.millis !== millis) latest = { millis, text: new Date(millis).toISOString() }
+  return latest.text
+}
+
+/** A receipt as its schema writes it, in a fifth of the time: it is the largest part of every answer to a command. */
+const encodeReceipt = ({ commitId, first, last, recordedAt, replayed, storeId, streams }: Receipt) => ({
+  commitId,
+  storeId,
+  first,
+  last,
+  streams: streams.map(({ from, stream: { category, id, tenant }, to }) => ({
+    stream: { tenant, category, id },
+    from,
+    to
+  })),
+  recordedAt: timeOf(recordedAt.epochMilliseconds),
+  replayed
+})
+
+/** What is executed, written part by part: less than half the time of the schema of the whole, which says the same. */
 const executedOf = (aggregate: Aggregate.Any): Codec => {
   const whole = jsonOf(wire.executed(aggregate))
   const state = jsonOf(aggregate.state)
@@ -65,9 +86,11 @@ const executedOf = (aggregate: Aggregate.Any): Codec => {
     decode: whole.decode,
     encode: (value) => {
       // What `execute` answers: events are those of the aggregate.
-      const executed = value as Aggregate.Executed<unknown, { readonly _tag: string }> & { readonly receipt: unknown }
+      const executed = value as Omit<Aggregate.Executed<unknown, { readonly _tag: string }>, "receipt"> & {
+        readonly receipt: Receipt | null
+      }
       return {
-        receipt: executed.receipt === null ? null : receipt.encode(executed.receipt),
+        receipt: executed.receipt && encodeReceipt(executed.receipt),
         version: executed.version,
         events: executed.events.map((event) => events.get(event._tag)!.encode(event)),
         state: state.encode(executed.state)

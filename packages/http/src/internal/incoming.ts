@@ -2,6 +2,7 @@ import type { Aggregate, Projection } from "@varve/core"
 import * as ByteSize from "effect/ByteSize"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as Limits from "../Limits.ts"
@@ -31,31 +32,31 @@ export const parse = (url: string): { readonly segments: ReadonlyArray<string>; 
 }
 
 /** The text of a segment: an id, or a key. */
-export const text = (segment: string, name: string): Effect.Effect<string, Problem> => {
+export const text = (segment: string, name: string): Exit.Exit<string, Problem> => {
   const decoded = paths.decodeSegment(segment)
   return decoded === undefined
-    ? Effect.fail(problems.badPart(["path", name], "UTF-8, percent-encoded"))
-    : Effect.succeed(decoded)
+    ? Exit.fail(problems.badPart(["path", name], "UTF-8, percent-encoded"))
+    : Exit.succeed(decoded)
 }
 
-const noParameters: Effect.Effect<ReadonlyMap<string, string>> = Effect.succeed(new Map<string, string>())
+const noParameters: Exit.Exit<ReadonlyMap<string, string>> = Exit.succeed(new Map<string, string>())
 
 /** The parameters of a request, each once, all of them known: one that is misspelt would be answered as if it were not there. */
 export const parameters = (
   { query }: Incoming,
   isKnown: (name: string) => boolean,
   expected: string
-): Effect.Effect<ReadonlyMap<string, string>, Problem> => {
+): Exit.Exit<ReadonlyMap<string, string>, Problem> => {
   if (query.size === 0) return noParameters
   const found = new Map<string, string>()
   for (const [name, value] of query) {
     if (!isKnown(name)) {
-      return Effect.fail(problems.badPart(["query", name], `a parameter of the endpoint (${expected})`))
+      return Exit.fail(problems.badPart(["query", name], `a parameter of the endpoint (${expected})`))
     }
-    if (found.has(name)) return Effect.fail(problems.badPart(["query", name], "the parameter once"))
+    if (found.has(name)) return Exit.fail(problems.badPart(["query", name], "the parameter once"))
     found.set(name, value)
   }
-  return Effect.succeed(found)
+  return Exit.succeed(found)
 }
 
 /** A whole number of a range; `undefined` where there is none. */
@@ -64,43 +65,43 @@ export const int = (
   value: string | undefined,
   minimum: number,
   maximum: number
-): Effect.Effect<number | undefined, Problem> => {
-  if (value === undefined) return Effect.succeed(undefined)
+): Exit.Exit<number | undefined, Problem> => {
+  if (value === undefined) return Exit.succeed(undefined)
   const number = /^(0|[1-9][0-9]{0,15})$/.test(value) ? Number(value) : Number.NaN
   return number >= minimum && number <= maximum
-    ? Effect.succeed(number)
-    : Effect.fail(problems.badPart(path, `a whole number from ${minimum} to ${maximum}`))
+    ? Exit.succeed(number)
+    : Exit.fail(problems.badPart(path, `a whole number from ${minimum} to ${maximum}`))
 }
 
 const atForms = "position:12, recordedAt:2026-01-31T12:00:00Z or occurredAt:2026-01-31T12:00:00Z"
 
 /** The point of an instance that is asked for. */
-export const instanceAt = (value: string | undefined): Effect.Effect<Aggregate.At | undefined, Problem> => {
-  if (value === undefined) return Effect.succeed(undefined)
+export const instanceAt = (value: string | undefined): Exit.Exit<Aggregate.At | undefined, Problem> => {
+  if (value === undefined) return Exit.succeed(undefined)
   const at = codecs.decodeAt(value)
   return at === undefined
-    ? Effect.fail(problems.badPart(["query", "at"], `version:7, ${atForms}`))
-    : Effect.succeed(at)
+    ? Exit.fail(problems.badPart(["query", "at"], `version:7, ${atForms}`))
+    : Exit.succeed(at)
 }
 
 /** The point of the store that is asked for. */
-export const storeAt = (value: string | undefined): Effect.Effect<Projection.At | undefined, Problem> => {
-  if (value === undefined) return Effect.succeed(undefined)
+export const storeAt = (value: string | undefined): Exit.Exit<Projection.At | undefined, Problem> => {
+  if (value === undefined) return Exit.succeed(undefined)
   const at = codecs.decodeAt(value)
   return at === undefined || "version" in at
-    ? Effect.fail(problems.badPart(["query", "at"], atForms))
-    : Effect.succeed(at)
+    ? Exit.fail(problems.badPart(["query", "at"], atForms))
+    : Exit.succeed(at)
 }
 
 /** What a reader waits for, and how long. */
-export const readOptions = ({ request: { headers } }: Incoming): Effect.Effect<Projection.ReadOptions, Problem> => {
+export const readOptions = ({ request: { headers } }: Incoming): Exit.Exit<Projection.ReadOptions, Problem> => {
   const after = headers["varve-after"]
-  if (after === undefined) return Effect.succeed({})
+  if (after === undefined) return Exit.succeed({})
   const place = codecs.decodePlace(after)
   if (place === undefined) {
-    return Effect.fail(problems.badPart(["headers", "varve-after"], "a position, or a store, a colon and a position"))
+    return Exit.fail(problems.badPart(["headers", "varve-after"], "a position, or a store, a colon and a position"))
   }
-  return Effect.map(
+  return Exit.map(
     int(["headers", "varve-wait"], headers["varve-wait"], 0, Limits.waitMillis),
     (timeout = Limits.waitMillisDefault) => ({ after: codecs.afterOfPlace(place), timeout })
   )
@@ -110,25 +111,25 @@ export const readOptions = ({ request: { headers } }: Incoming): Effect.Effect<P
 export type Match = "exists" | readonly [first: number, ...others: ReadonlyArray<number>]
 
 /** What a command expects, as `If-Match` says it (RFC 9110, 13.1.1). */
-export const match = ({ request: { headers } }: Incoming): Effect.Effect<Match | undefined, Problem> => {
+export const match = ({ request: { headers } }: Incoming): Exit.Exit<Match | undefined, Problem> => {
   const value = headers["if-match"]
-  if (value === undefined) return Effect.succeed(undefined)
-  if (value.trim() === "*") return Effect.succeed("exists")
+  if (value === undefined) return Exit.succeed(undefined)
+  if (value.trim() === "*") return Exit.succeed("exists")
   const tags = value.split(",").map((tag) => /^\s*"(0|[1-9][0-9]{0,9})"\s*$/.exec(tag)?.[1])
   return tags.includes(undefined)
-    ? Effect.fail(problems.badPart(["headers", "if-match"], "versions in quotes, as an ETag gives one: \"7\"; or *"))
+    ? Exit.fail(problems.badPart(["headers", "if-match"], "versions in quotes, as an ETag gives one: \"7\"; or *"))
     // A text that is split has a part, and every part has a version.
-    : Effect.succeed(tags.map(Number) as [number, ...Array<number>])
+    : Exit.succeed(tags.map(Number) as [number, ...Array<number>])
 }
 
 const keyPattern = new RegExp(`^[!-~]{1,${Limits.keyCharacters}}$`)
 
 /** What a client tells this command from others by. */
-export const idempotencyKey = ({ request: { headers } }: Incoming): Effect.Effect<string | undefined, Problem> => {
+export const idempotencyKey = ({ request: { headers } }: Incoming): Exit.Exit<string | undefined, Problem> => {
   const key = headers["idempotency-key"]
   return key === undefined || keyPattern.test(key)
-    ? Effect.succeed(key)
-    : Effect.fail(
+    ? Exit.succeed(key)
+    : Exit.fail(
       problems.badPart(["headers", "idempotency-key"], `1 to ${Limits.keyCharacters} printable characters of ASCII`)
     )
 }
