@@ -22,7 +22,7 @@ const target = { atMost: 1.5 }
 const concurrent = 16
 
 /** Rounds of each that are not counted: a server and its callers get faster for some 5 s, a bare handler among them. */
-const warmUps = 5
+const warmUps = 12
 
 /** As long as what a command is answered with. */
 const bareAnswer = { text: "x".repeat(380) }
@@ -136,38 +136,45 @@ const around = (name: string, whole: Series, execute: Series): Series => ({
   samples: whole.samples.map(({ value }, i): Sample => ({ value: 1 / (1 / value - 1 / execute.samples[i]!.value) }))
 })
 
-const run = async ({ rounds = 7, seconds = 1 }: Settings, report: Report): Promise<void> => {
+/** One round: on a server and a store of its own, so that no round has to do with what those before it have stored. */
+const roundOf = (use: (port: number) => Effect.Effect<Required<Sample>, unknown, Services>) => async () => {
+  const runtime = ManagedRuntime.make(serve)
+  try {
+    return await runtime.runPromise(Effect.flatMap(HttpServer.HttpServer, ({ address }) => {
+      if (address._tag === "UnixPathAddress") throw new Error(`listens on ${address._tag}`)
+      return use(address.port)
+    }))
+  } finally {
+    await runtime.dispose()
+  }
+}
+
+type Services = Layer.Success<typeof parts>
+
+const run = async ({ rounds = 35, seconds = 0.4 }: Settings, report: Report): Promise<void> => {
   report.condition(
     `${rounds} rounds in turn of ${seconds} s behind ${warmUps} to warm up, medians; ${concurrent} connections on loopback, events in memory`
   )
   report.condition("the callers are in the process of the server, and write and read bare sockets")
-  const runtime = ManagedRuntime.make(serve)
-  try {
-    const address = await runtime.runPromise(Effect.map(HttpServer.HttpServer, ({ address }) => address))
-    if (address._tag === "UnixPathAddress") throw new Error(`listens on ${address._tag}`)
-    const { port } = address
-    const http = (kind: "bare" | "commands" | "keyed") => () => runtime.runPromise(overHttp(port, seconds, kind))
-    const unit = "commands/s" as const
-    const results = await interleave([
-      { name: "in the process", unit, round: () => runtime.runPromise(bank.execute(concurrent, seconds)) },
-      { name: "in the process, with a commit id", unit, round: () => runtime.runPromise(withCommitId(seconds)) },
-      { name: "a bare handler", unit, round: http("bare") },
-      { name: "over HTTP", unit, round: http("commands") },
-      { name: "over HTTP, with a key", unit, round: http("keyed") }
-    ], { rounds, warmUps, onRound: report.onRound(rounds) })
-    for (const series of Object.values(results)) report.measure(`${concurrent} callers at a time`, series)
-    const handler = results["a bare handler"]
-    const alone = around("HTTP around a command", results["over HTTP"], results["in the process"])
-    const keyed = around(
-      "HTTP around one with a key",
-      results["over HTTP, with a key"],
-      results["in the process, with a commit id"]
-    )
-    report.ratio("time that HTTP adds to a command, to a bare handler", handler, alone, target)
-    report.ratio("the same with an idempotency key", handler, keyed, target)
-  } finally {
-    await runtime.dispose()
-  }
+  const unit = "commands/s" as const
+  const http = (kind: "bare" | "commands" | "keyed") => roundOf((port) => overHttp(port, seconds, kind))
+  const results = await interleave([
+    { name: "in the process", unit, round: roundOf(() => bank.execute(concurrent, seconds)) },
+    { name: "in the process, with a commit id", unit, round: roundOf(() => withCommitId(seconds)) },
+    { name: "a bare handler", unit, round: http("bare") },
+    { name: "over HTTP", unit, round: http("commands") },
+    { name: "over HTTP, with a key", unit, round: http("keyed") }
+  ], { rounds, warmUps, onRound: report.onRound(rounds) })
+  for (const series of Object.values(results)) report.measure(`${concurrent} callers at a time`, series)
+  const handler = results["a bare handler"]
+  const alone = around("HTTP around a command", results["over HTTP"], results["in the process"])
+  const keyed = around(
+    "HTTP around one with a key",
+    results["over HTTP, with a key"],
+    results["in the process, with a commit id"]
+  )
+  report.ratio("time that HTTP adds to a command, to a bare handler", handler, alone, target)
+  report.ratio("the same with an idempotency key", handler, keyed, target)
 }
 
 export const bench: Bench = { about: "commands a second over HTTP, to a bare handler of effect", run }
