@@ -159,27 +159,27 @@ const isLast = ({ atEnd, events }: Page.StreamPage, { counts, prefix }: Folding)
 const foldPage = (local: Local, from: Loaded, { events }: Page.StreamPage, { counts, seen }: Folding) =>
   Effect.fromResult(fold(local, from, events, counts, seen))
 
-/** Folds a page and those behind it. */
+/** Folds a page that is not the last one, and those behind it. */
 const foldPages = Effect.fnUntraced(
   function*(local: Local, stream: StreamName.StreamName, folding: Folding, from: Loaded, first: Page.StreamPage) {
     let [loaded, page] = [from, first]
-    while (!isLast(page, folding)) {
+    do {
       // It is not the last one, so it has events.
-      const next = readBehind(local, stream, page.events.at(-1)!.version, folding)
+      const after = page.events.at(-1)!.version
       if (yield* local.store.enlisted) {
         // On the connection of a transaction of the program one thing is done at a time.
         loaded = yield* foldPage(local, loaded, page, folding)
-        page = yield* next
+        page = yield* readBehind(local, stream, after, folding)
         continue
       }
       // The next page is read while this one is folded.
-      const ahead = yield* Effect.forkChild(next, { startImmediately: true })
+      const ahead = yield* Effect.forkChild(readBehind(local, stream, after, folding), { startImmediately: true })
       // A store gathers what is asked for at one moment: it sends when this one is over.
       yield* Effect.yieldNow
       const folded = Effect.suspend(() => foldPage(local, loaded, page, folding))
       loaded = yield* Effect.onError(folded, () => Fiber.interrupt(ahead))
       page = yield* Fiber.join(ahead)
-    }
+    } while (!isLast(page, folding))
     return yield* foldPage(local, loaded, page, folding)
   }
 )

@@ -98,7 +98,7 @@ export const make = (
   })
 
   /** The version that a command expects, where the request says more than one. */
-  const versionOf = Effect.fnUntraced(function*(id: string, match: Exclude<incoming.Match, readonly [number]>) {
+  const versionOf = Effect.fnUntraced(function*(id: string, match: incoming.Match) {
     const { version } = yield* running.load(id)
     if (match !== "exists") return match.includes(version) ? version : match[0]
     // Nothing takes events away: what is there now is there when the command is executed.

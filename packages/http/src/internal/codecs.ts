@@ -13,7 +13,7 @@ import * as wire from "./wire.ts"
 
 /** Values on their way over the wire and back, as JSON. Made once a schema. */
 export interface Codec {
-  /** A JSON value. Throws where the value does not fit its schema. */
+  /** A JSON value. Throws where the value does not fit its schema, unless it comes of the store itself. */
   readonly encode: (value: unknown) => unknown
   readonly decode: (json: unknown) => Result.Result<unknown, SchemaIssue.Issue>
 }
@@ -62,7 +62,10 @@ const timeOf = (millis: number): string => {
   return latest.text
 }
 
-/** A receipt as its schema writes it, in a fifth of the time: it is the largest part of every answer to a command. */
+/**
+ * A receipt as its schema writes it, in a fifth of the time: it is the largest part of every answer to a command. It is the
+ * word of the store, and is not looked at again.
+ */
 const encodeReceipt = ({ commitId, first, last, recordedAt, replayed, storeId, streams }: Receipt) => ({
   commitId,
   storeId,
