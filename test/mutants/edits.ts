@@ -47,8 +47,8 @@ const meaning: ReadonlyArray<Edit> = [
     "core/src/internal/turn.ts",
     [".sort((a, b) => a.key < b.key ? -1 : 1)", ""],
     ["fingerprint: work.given?.fingerprint }", "fingerprint: undefined }"],
-    ["restore(sent).pipe(", "sent.pipe("],
-    ["Effect.onExit(restore(prepared)", "Effect.onExit(prepared"],
+    ["Effect.exit(restore(sent))", "Effect.exit(sent)"],
+    ["Effect.exit(restore(prepared))", "Effect.exit(prepared)"],
     ["{ ...commit, metadata: work.eventMetadata,", "{ ...commit,"]
   ),
   ...within(

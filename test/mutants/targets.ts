@@ -73,7 +73,12 @@ export const targets: ReadonlyArray<Target> = [
     "test/core/ExecuteAll.test.ts",
     "test/core/Concurrency.test.ts"
   ),
-  core("internal/execute.ts", "test/core/Aggregate.test.ts", "test/core/ExecuteAll.test.ts"),
+  core(
+    "internal/execute.ts",
+    "test/core/Aggregate.test.ts",
+    "test/core/ExecuteAll.test.ts",
+    "test/core/Policy.test.ts"
+  ),
   core(
     "internal/outcome.ts",
     "test/core/LostAcknowledgement.test.ts",
