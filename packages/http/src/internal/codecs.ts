@@ -63,7 +63,7 @@ const timeOf = (millis: number): string => {
 }
 
 /**
- * A receipt as its schema writes it, in a fifth of the time: it is the largest part of every answer to a command. It is the
+ * A receipt as its schema writes it, in less than half the time: it is the largest part of every answer to a command. It is the
  * word of the store, and is not looked at again.
  */
 const encodeReceipt = ({ commitId, first, last, recordedAt, replayed, storeId, streams }: Receipt) => ({
