@@ -23,7 +23,7 @@ class Glass extends Aggregate.make("Glass", {
 
 const Glasses = Domain.make("Glasses", { aggregates: [Glass], projections: [] })
 
-/** Fills glasses over HTTP: gives the receipt that was told, and the one that the store has under its id. */
+/** Fills glasses over HTTP: gives the receipt that was told, which is the one that the store has under its id. */
 const filling = Effect.gen(function*() {
   const store = yield* Layer.build(Layer.mergeAll(EventStore.layerMemory, Upcaster.layer()))
   const parts = Glasses.layer().pipe(Layer.provide(Layer.succeedContext(store)))
